@@ -1,0 +1,1 @@
+"""What one starts: the nightly flow, recipes, the `nightjar` command, reports."""

@@ -1,0 +1,1 @@
+"""The mathematics: pixels in, descriptors out. No disk but weights, no cluster."""
