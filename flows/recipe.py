@@ -1,0 +1,113 @@
+"""A recipe: one YAML file that says what is indexed, by which encoder, and what the night may do."""
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from data.plan import Plan
+from data.taxonomy import unknown
+from tasks.clean import RetainPlan
+from tasks.cluster import ClusterPlan
+from tasks.evaluate import EvaluatePlan
+from tasks.extract import ExtractPlan
+from tasks.index import IndexPlan
+from tasks.promote import GatesPlan
+from tasks.scan import ScanPlan, SourcePlan
+from tasks.shard import ShardPlan
+from tasks.train import TrainPlan
+
+SHIPPED = resources.files("flows") / "recipes"
+
+
+class Recipe(Plan):
+    """The plans of all stages; each stage is handed its own and sees no other.
+
+    Args:
+        name: names the recipe's index, alias and runs in the store.
+        dataset: names the shards and the manifest; recipes that share a dataset share its bytes.
+            The recipe's own name where it is left out.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    dataset: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    source: SourcePlan
+    scan: ScanPlan = ScanPlan()
+    shard: ShardPlan = ShardPlan()
+    train: TrainPlan = TrainPlan()
+    extract: ExtractPlan = ExtractPlan()
+    index: IndexPlan = IndexPlan()
+    evaluate: EvaluatePlan = EvaluatePlan()
+    gates: GatesPlan = GatesPlan()
+    retain: RetainPlan = RetainPlan()
+    cluster: ClusterPlan = ClusterPlan()
+    pin: bool = Field(True, description="pin the bytes of every dataset version with DVC")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dataset_named(cls, fields: Any) -> Any:
+        if isinstance(fields, Mapping) and not fields.get("dataset"):
+            return {**fields, "dataset": fields.get("name", "")}
+        return fields
+
+    @classmethod
+    def named(cls, word: str) -> "Recipe":
+        """The recipe in file WORD (``photos.yaml``), or the shipped one of that name.
+
+        Raises:
+            FileNotFoundError: there is neither; names the shipped ones.
+            ValueError: the file is no recipe; names the field, its value and what would do.
+        """
+        path = Path(word)
+        if path.suffix in {".yaml", ".yml"} or path.is_file():
+            if not path.is_file():
+                raise FileNotFoundError(
+                    f"No recipe file {word}. Write one with: nightjar init SOURCE --name NAME"
+                )
+            return cls.parsed(path.read_text(), word, relative_to=path.absolute().parent)
+        if word not in shipped():
+            local = Path(f"{word}.yaml")
+            hint = f" There is a file {local}; name it with its suffix." if local.is_file() else ""
+            raise FileNotFoundError(unknown("recipe", word, shipped()) + hint)
+        return cls.parsed((SHIPPED / f"{word}.yaml").read_text(), word, relative_to=Path.cwd())
+
+    @classmethod
+    def parsed(cls, text: str, word: str, relative_to: Path) -> "Recipe":
+        """The recipe that YAML TEXT says; a relative source folder is taken from RELATIVE_TO.
+
+        Raises:
+            ValueError: TEXT is no YAML mapping or breaks a plan's rules.
+        """
+        try:
+            fields = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ValueError(f"{word} is not YAML: {error}") from error
+        if not isinstance(fields, dict):
+            raise ValueError(f"{word} holds no recipe: expected keys such as name and source.")
+        source = fields.get("source")
+        if isinstance(source, dict) and "root" in source:
+            root = str(source["root"])
+            if "://" not in root:
+                fields["source"] = {**source, "root": str(relative_to / Path(root).expanduser())}
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise ValueError(f"{word} is no valid recipe.\n{_sentences(error)}") from error
+
+
+def shipped() -> list[str]:
+    """The names of the recipes that come with Nightjar."""
+    return sorted(entry.name[:-5] for entry in SHIPPED.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _sentences(error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors():
+        place = ".".join(str(part) for part in fault["loc"])
+        value = fault["input"]
+        shown = f" (it is {value!r})" if isinstance(value, str | int | float | bool) else ""
+        lines.append(f"  {place}: {fault['msg']}{shown}")
+    return "\n".join(lines)
