@@ -1,0 +1,113 @@
+"""Exact nearest neighbours in flat memory: chunks of a gallery go by, each query keeps its k best.
+
+Cosine distance is 1 - cos, in [0, 2]; Hamming distance is the number of differing bits of packed
+codes. Both become one matrix product: of unit rows, and of bits as -1 and +1, where
+``(L - q.x) / 2`` counts the differing ones exactly.
+"""
+
+from typing import Any, Final, Literal
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Metric = Literal["cosine", "hamming"]
+
+NONE: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
+"""A place in the ranking that no row has taken yet: farther than any row."""
+
+
+def metric_of(vectors: Array) -> Metric:
+    """The distance that stored VECTORS are compared by: Hamming for packed bits, else cosine."""
+    return "hamming" if vectors.dtype == np.uint8 else "cosine"
+
+
+def prepared(vectors: Array, metric: Metric) -> Array:
+    """Stored rows (N, W) as float32 rows whose inner products give the distance.
+
+    Unit vectors (N, W) for cosine (a zero row stays zero, at distance 1 from all); for Hamming -1
+    and +1 (N, 8 W).
+
+    Raises:
+        ValueError: not a matrix, or a value is NaN or infinite.
+    """
+    if vectors.ndim != 2:
+        raise ValueError(f"Vectors must be (N, W) but are {vectors.shape}.")
+    if metric == "hamming":
+        return np.unpackbits(vectors, axis=1).astype(np.float32) * 2 - 1
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
+    norms = np.sqrt(np.einsum("nw,nw->n", rows, rows))
+    broken = int((~np.isfinite(norms)).sum())
+    if broken:
+        raise ValueError(f"{broken} of {len(rows)} vectors hold NaN or infinite values.")
+    return np.asarray(rows / np.where(norms > 0, norms, 1)[:, None])
+
+
+def between(queries: Array, rows: Array, metric: Metric) -> Array:
+    """Distances (Q, N) float32 between `prepared` QUERIES and ROWS."""
+    products = queries @ rows.T
+    apart = 1 - products if metric == "cosine" else (queries.shape[1] - products) / 2
+    return np.asarray(np.maximum(apart, np.float32(0)), dtype=np.float32)
+
+
+class Nearest:
+    """The k nearest gallery rows of each query, exact, whatever the number of rows that went by.
+
+    A row's rank is decided by its distance and, where that ties, by a number that the caller gives
+    it, so that the answer does not depend on the order in which the rows lie. Distance and tie are
+    kept as one 64-bit number: non-negative float32 order like their bits.
+
+    Args:
+        queries: (Q, W) as stored.
+        k: neighbours kept.
+        metric: the gallery's distance.
+    """
+
+    def __init__(self, queries: Array, k: int, metric: Metric) -> None:
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}.")
+        self.metric = metric
+        self.queries = prepared(queries, metric)
+        self.seen = 0
+        self._orders: Array = np.full((len(queries), k), NONE)
+        self._rows: Array = np.full((len(queries), k), -1, dtype=np.int64)
+
+    def see(
+        self, vectors: Array, ties: Array | None = None, excluded: Array | None = None
+    ) -> Array:
+        """Let one chunk of the gallery go by; its distances (Q, C) to the queries.
+
+        Args:
+            vectors: (C, W) as stored; the first row ever seen is number 0.
+            ties: (C,) uint32, who comes first at equal distance; the row's number if None.
+            excluded: (Q, C) bool, rows that are no answer to a query, e.g. its own picture.
+        """
+        apart = between(self.queries, prepared(vectors, self.metric), self.metric)
+        orders = apart.view(np.uint32).astype(np.uint64) << np.uint64(32)
+        if ties is not None:
+            orders |= ties.astype(np.uint64)
+        else:
+            orders |= np.arange(self.seen, self.seen + len(vectors), dtype=np.uint64)
+        if excluded is not None:
+            orders[excluded] = NONE
+        # once some chunks went by few rows are near enough for any query, so few are sorted
+        passing = np.flatnonzero((orders < self._orders.max(axis=1, keepdims=True)).any(axis=0))
+        self._keep(orders[:, passing], self.seen + passing)
+        self.seen += len(vectors)
+        return apart
+
+    def found(self) -> tuple[Array, Array]:
+        """Row numbers and distances (Q, k), int64 and float32, nearest first; -1 and inf for none."""
+        order = np.argsort(self._orders, axis=1, kind="stable")
+        orders = np.take_along_axis(self._orders, order, axis=1)
+        apart = (orders >> np.uint64(32)).astype(np.uint32).view(np.float32)
+        rows = np.take_along_axis(self._rows, order, axis=1)
+        return rows, np.where(rows < 0, np.float32(np.inf), apart)
+
+    def _keep(self, orders: Array, rows: Array) -> None:
+        """Merge candidates, (Q, C) orders of row numbers (C,), into what is kept."""
+        k = self._orders.shape[1]
+        merged = np.concatenate([self._orders, orders], axis=1)
+        numbers = np.concatenate([self._rows, np.broadcast_to(rows, orders.shape)], axis=1)
+        best = np.argpartition(merged, k - 1, axis=1)[:, :k]
+        self._orders = np.take_along_axis(merged, best, axis=1)
+        self._rows = np.where(self._orders == NONE, -1, np.take_along_axis(numbers, best, axis=1))
