@@ -33,7 +33,7 @@ NIGHT = Callable[[str, list[int], int], int]
 
 @pytest.fixture
 def night(store: Store, draw: Callable[..., bytes]) -> NIGHT:
-    """Writes a shard of pictures and one commit of the manifest that drops DOOMED rows; its version."""
+    """Writes a shard of pictures and one commit that drops DOOMED rows; its version."""
     table = Table(store, "manifests/places.lance", ROWS)
 
     def make(shard: str, seeds: list[int], doomed: int = 0) -> int:
