@@ -16,11 +16,6 @@ NONE: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 """A place in the ranking that no row has taken yet: farther than any row."""
 
 
-def metric_of(vectors: Array) -> Metric:
-    """The distance that stored VECTORS are compared by: Hamming for packed bits, else cosine."""
-    return "hamming" if vectors.dtype == np.uint8 else "cosine"
-
-
 def prepared(vectors: Array, metric: Metric) -> Array:
     """Stored rows (N, W) as float32 rows whose inner products give the distance.
 
@@ -96,7 +91,7 @@ class Nearest:
         return apart
 
     def found(self) -> tuple[Array, Array]:
-        """Row numbers and distances (Q, k), int64 and float32, nearest first; -1 and inf for none."""
+        """Row numbers and distances, (Q, k) each, nearest first; -1 and inf where there is none."""
         order = np.argsort(self._orders, axis=1, kind="stable")
         orders = np.take_along_axis(self._orders, order, axis=1)
         apart = (orders >> np.uint64(32)).astype(np.uint32).view(np.float32)
