@@ -1,4 +1,4 @@
-"""The field's words (Dubey, "A Decade Survey of Content Based Image Retrieval using Deep Learning", 2021).
+"""The words of the field (Dubey, "A Decade Survey of CBIR using Deep Learning", 2021).
 
 Every word is the enum's value, the file's stem, the recipe's word and the page's option alike.
 """
@@ -6,7 +6,7 @@ Every word is the enum's value, the file's stem, the recipe's word and the page'
 import difflib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 V = TypeVar("V")
 
@@ -54,7 +54,7 @@ class Retrieval(StrEnum):
     ASYMMETRIC = "asymmetric"
 
 
-def choose(table: Mapping[str, V], word: str, what: str) -> V:
+def choose(table: Mapping[Any, V], word: str, what: str) -> V:
     """The entry of TABLE named WORD.
 
     Raises:
