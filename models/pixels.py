@@ -88,7 +88,7 @@ class BadImage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture's first bytes say: pixels as stored (not yet turned by EXIF), a file suffix."""
+    """What a picture's first bytes say: pixels as stored (before EXIF's turn), a file suffix."""
 
     width: int
     height: int
@@ -108,9 +108,10 @@ def header(content: bytes) -> Header:
 class Transform(Plan):
     """What every picture goes through before an encoder sees it; part of the encoder's digest."""
 
-    size: int = Field(64, ge=MIN_SIDE, le=1024, description="side of the square, pixels")
+    size: int = Field(default=64, ge=MIN_SIDE, le=1024, description="side of the square, pixels")
     fit: Literal["squash", "crop"] = Field(
-        "squash", description="squash: the whole picture, distorted; crop: its central square"
+        default="squash",
+        description="squash: the whole picture, distorted; crop: its central square",
     )
 
     def __call__(self, content: bytes) -> torch.Tensor:
@@ -209,7 +210,7 @@ def _any(content: bytes) -> Pixels:
         with _open(content) as image:
             image.load()
             upright = ImageOps.exif_transpose(image)
-            return np.asarray(_rgb(upright))
+            return np.array(_rgb(upright))
     except (BadImage, MemoryError):
         raise
     except Exception as error:  # as in `_open`: the data are foreign, and so are the errors
@@ -217,7 +218,7 @@ def _any(content: bytes) -> Pixels:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """IMAGE in RGB: transparent parts on white, the upper 8 of 16 bits, floats clipped to 0..255."""
+    """IMAGE in RGB: transparent parts on white, the upper 8 of 16 bits, floats cut to 0..255."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.int64)
         image = Image.fromarray(np.clip(deep >> 8, 0, 255).astype(np.uint8))

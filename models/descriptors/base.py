@@ -1,0 +1,36 @@
+"""What every descriptor is."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+Storage = Literal["float32", "float16"]
+Metric = Literal["cosine", "hamming"]
+
+
+class Descriptor(ABC):
+    """Features (B, D) float32 -> what a table row stores of each image, (B, width).
+
+    Args:
+        dimensions: D of the features.
+        storage: the number format, where the descriptor stores numbers.
+    """
+
+    metric: ClassVar[Metric]
+    """How two stored rows are compared."""
+
+    value_type: pa.DataType
+    """The type of one stored value."""
+
+    width: int
+    """Stored values a row."""
+
+    @abstractmethod
+    def __init__(self, dimensions: int, storage: Storage = "float32") -> None: ...
+
+    @abstractmethod
+    def __call__(self, features: torch.Tensor) -> np.ndarray[Any, Any]:
+        """The rows (B, width) of FEATURES (B, D)."""

@@ -1,0 +1,132 @@
+"""A small residual network that learns from scratch on a CPU."""
+
+from typing import Final, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from models.networks.base import Encoder
+
+STEMS: Final = (1, 2, 4, 8)
+
+
+class GeM(nn.Module):
+    """Maps (B, D, H, W), not negative -> (B, D): the generalised mean, its exponent learned.
+
+    p = 1 is the average, p -> infinity the maximum (Radenovic et al., "Fine-tuning CNN Image
+    Retrieval with No Human Annotation", 2018, equation 3).
+    """
+
+    def __init__(self, p: float = 3.0) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.tensor(p))
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """The pooled MAPS (B, D)."""
+        powers = maps.float().clamp_min(1e-6).pow(self.p)
+        return powers.mean(dim=(2, 3)).pow(1 / self.p)  # (B, D)
+
+
+class Average(nn.Module):
+    """Maps (B, D, H, W) -> (B, D): their mean."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """The pooled MAPS (B, D)."""
+        return maps.float().mean(dim=(2, 3))
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions and a way around them (He et al. 2016); halves H and W at stride 2."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.first = convolution(inputs, outputs, 3, stride)
+        self.second = convolution(outputs, outputs, 3, 1)
+        self.around: nn.Module = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            self.around = convolution(inputs, outputs, 1, stride)
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """The maps (B, outputs, h, w) after the block."""
+        changed = self.second(functional.relu(self.first(maps)))
+        return functional.relu(changed + self.around(maps))
+
+
+class ConvolutionalEncoder(Encoder):
+    """A residual network of three stages (W, 2W, 4W channels), pooled, projected and whitened.
+
+    Made for pictures of 28 to 224 pixels: the stem brings them to a map of about 32 x 32.
+
+    Args:
+        dimensions: D.
+        width: W, channels of the first stage; the cost grows with its square.
+        depth: residual blocks a stage.
+        stem: stride of the stem: 1, 2, 4 or 8; `stem_for` chooses it for a size of pictures.
+        pooling: "gem" or "average".
+    """
+
+    def __init__(
+        self,
+        dimensions: int,
+        width: int = 32,
+        depth: int = 1,
+        stem: int = 1,
+        pooling: Literal["gem", "average"] = "gem",
+    ) -> None:
+        super().__init__()
+        if stem not in STEMS:
+            raise ValueError(f"A stem strides 1, 2, 4 or 8 pixels, not {stem}.")
+        self.dimensions = dimensions
+        self.stem = _stem(width, stem)
+        blocks: list[Block] = []
+        for stage, outputs in enumerate((width, 2 * width, 4 * width)):
+            inputs = max(width, outputs // 2)
+            blocks.append(Block(inputs, outputs, 1 if stage == 0 else 2))
+            blocks += [Block(outputs, outputs, 1) for _ in range(depth - 1)]
+        self.stages = nn.Sequential(*blocks)
+        self.pool: nn.Module = GeM() if pooling == "gem" else Average()
+        self.head = Head(4 * width, dimensions)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The features (B, D) of IMAGES (B, 3, H, W)."""
+        maps = self.stages(functional.relu(self.stem((images - 0.5) / 0.25)))  # (B, 4W, h, w)
+        return self.head(self.pool(maps))
+
+
+class Head(nn.Module):
+    """Pooled activations (B, F) -> features (B, D): projected, each whitened, all of unit length.
+
+    The batch normalisation without scale or shift gives every feature mean 0 and variance 1, so
+    each bit of a binary descriptor splits the pictures in halves.
+    """
+
+    def __init__(self, inputs: int, dimensions: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(inputs, dimensions, bias=False)
+        self.whiten = nn.BatchNorm1d(dimensions, affine=False)
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """The features (B, D) of POOLED (B, F)."""
+        return functional.normalize(self.whiten(self.project(pooled)).float())
+
+
+def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+    """A convolution that keeps the size (but for its stride), and its batch normalisation."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    )
+
+
+def stem_for(size: int) -> int:
+    """The stride of the stem that brings pictures of SIZE pixels to a map of 28 to 56 or so."""
+    return next((stride for stride in STEMS if size <= 48 * stride), STEMS[-1])
+
+
+def _stem(width: int, stride: int) -> nn.Sequential:
+    """From 3 channels to WIDTH at a STRIDE of 1, 2, 4 or 8."""
+    first = convolution(3, width, {1: 3, 2: 5}.get(stride, 7), min(stride, 4))
+    if stride < 8:
+        return first
+    return nn.Sequential(first, nn.ReLU(), convolution(width, width, 3, 2))

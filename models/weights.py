@@ -1,0 +1,217 @@
+"""Encoders as files: weights with their description in one safetensors, and back to one that works.
+
+The digest of an encoder is that of the file, so it covers the network, the transform before it and
+the descriptor after it. How it was trained, and what it must see in the canary set, is told by a
+card beside it.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any, Final, Literal, cast
+
+import numpy as np
+import pyarrow as pa
+import safetensors.torch
+import torch
+from pydantic import Field, ValidationError, model_validator
+
+from data.plan import Plan
+from data.taxonomy import DescriptorType, Network, choose
+from models import canary
+from models.canary import CanaryMismatch
+from models.descriptors import DESCRIPTORS
+from models.descriptors.base import Metric, Storage
+from models.networks import NETWORKS
+from models.networks.base import Encoder
+from models.networks.pretrained import Backbone, PretrainedEncoder
+from models.pixels import Transform
+
+Precision = Literal["float32", "float16", "bfloat16"]
+
+HEADER_KEY: Final = "nightjar"
+
+
+class EncoderSpec(Plan):
+    """Everything but the weights that decides what an encoder makes of a picture."""
+
+    network: Network = Network.CONVOLUTIONAL
+    arguments: dict[str, Any] = Field(default={}, description="of the network, besides dimensions")
+    backbone: Backbone | None = Field(
+        default=None, description="a network trained by somebody else"
+    )
+    descriptor: DescriptorType = DescriptorType.REAL_VALUED
+    dimensions: int = Field(default=128, gt=0, description="D, or the number of bits")
+    storage: Storage = Field(default="float32", description="number format of a real descriptor")
+    transform: Transform = Transform()
+
+    @model_validator(mode="after")
+    def _whole_bytes(self) -> "EncoderSpec":
+        choose(DESCRIPTORS, self.descriptor, "descriptor")(self.dimensions, self.storage)
+        return self
+
+
+class Embedder:
+    """An encoder with its transform and descriptor: the bytes of pictures in, stored rows out.
+
+    Args:
+        encoder: the network, trained.
+        spec: what it was built from.
+        digest: SHA-256 of its file (64 hex digits).
+        card: how it was trained; under "canary" what it must see in the canary set.
+        device: a torch device, e.g. "cpu", "cuda".
+        precision: of the arithmetic; the features are float32 in any case.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        spec: EncoderSpec,
+        digest: str,
+        card: Mapping[str, Any],
+        device: str = "cpu",
+        precision: Precision = "float32",
+    ) -> None:
+        self.digest, self.spec, self.card = digest, spec, dict(card)
+        self.device, self.precision = torch.device(device), precision
+        self.encoder = encoder.eval().to(self.device)
+        self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.descriptor = DESCRIPTORS[spec.descriptor](spec.dimensions, spec.storage)
+
+    @property
+    def value_type(self) -> pa.DataType:
+        """The type of one stored value."""
+        return self.descriptor.value_type
+
+    @property
+    def width(self) -> int:
+        """Stored values a row."""
+        return self.descriptor.width
+
+    @property
+    def metric(self) -> Metric:
+        """How two stored rows are compared: "cosine" or "hamming"."""
+        return self.descriptor.metric
+
+    def pixels(self, content: bytes) -> torch.Tensor:
+        """The picture in CONTENT as (3, S, S) uint8; safe to call from many threads.
+
+        Raises:
+            BadImage: CONTENT cannot be used.
+        """
+        return self.spec.transform(content)
+
+    @torch.inference_mode()
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The features (B, D), float32 on the CPU, of PIXELS (B, 3, S, S) uint8."""
+        cuda = self.device.type == "cuda"
+        images = pixels.contiguous(memory_format=torch.channels_last)
+        if cuda:
+            images = images.pin_memory().to(self.device, non_blocking=True)
+        half = self.precision != "float32"
+        with torch.autocast(self.device.type, getattr(torch, self.precision), enabled=half):
+            features = self.encoder(images.float().div_(255))
+        return cast(torch.Tensor, features.float().cpu())
+
+    def describe(self, features: torch.Tensor) -> np.ndarray[Any, Any]:
+        """FEATURES (B, D) as they are stored, (B, width).
+
+        Raises:
+            FloatingPointError: a feature is not a finite number.
+        """
+        if not torch.isfinite(features).all():
+            raise FloatingPointError(
+                f"Encoder {self.digest[:12]} made features that are not finite numbers at "
+                f"{self.precision}: its training diverged, or the precision is too low."
+            )
+        return self.descriptor(features)
+
+    def prove(self) -> None:
+        """Return if this encoder sees in the canary set what its card says.
+
+        Raises:
+            CanaryMismatch: it does not, or its card says nothing.
+        """
+        kept = self.card.get("canary")
+        if kept is None:
+            raise CanaryMismatch(f"The card of encoder {self.digest[:12]} has no canary reference.")
+        canary.compare(canary.features(self), kept, self.precision)
+
+
+def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
+    """The network that SPEC describes, with weights drawn from SEED.
+
+    Raises:
+        ValueError: the network is unknown or refuses its arguments.
+        ModuleNotFoundError: its backbone needs an extra that is not installed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if spec.backbone is not None:
+            return PretrainedEncoder(spec.dimensions, spec.backbone)
+        try:
+            return choose(NETWORKS, spec.network, "network")(spec.dimensions, **spec.arguments)
+        except TypeError as error:
+            raise ValueError(f"{spec.network} does not take {spec.arguments}: {error}") from error
+
+
+def save(encoder: Encoder, spec: EncoderSpec) -> bytes:
+    """ENCODER as a safetensors file whose header holds SPEC; equal weights give equal bytes."""
+    tensors = {name: value.cpu().contiguous() for name, value in encoder.state_dict().items()}
+    # one key of metadata: safetensors writes several in an order that changes from run to run
+    return safetensors.torch.save(tensors, {HEADER_KEY: spec.model_dump_json()})
+
+
+def digest_of(content: bytes) -> str:
+    """The digest that names the encoder in CONTENT."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def spec_of(content: bytes) -> EncoderSpec:
+    """The description in the header of an encoder's file.
+
+    Raises:
+        ValueError: CONTENT is not an encoder of ours.
+    """
+    try:
+        (length,) = struct.unpack("<Q", content[:8])
+        header = json.loads(content[8 : 8 + length])
+        return EncoderSpec.model_validate_json(header["__metadata__"][HEADER_KEY])
+    except (struct.error, ValidationError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            "This is not an encoder that Nightjar saved: its safetensors header does not describe "
+            f"one ({type(error).__name__}: {error})."
+        ) from error
+
+
+def load(
+    content: bytes,
+    device: str = "cpu",
+    precision: Precision = "float32",
+    *,
+    card: Mapping[str, Any] | None = None,
+    digest: str = "",
+) -> Embedder:
+    """The encoder in CONTENT, ready for work.
+
+    Args:
+        content: a file that `save` wrote.
+        device: a torch device.
+        precision: of the arithmetic on it.
+        card: the card beside the file; without one the embedder cannot `prove` itself.
+        digest: what CONTENT is supposed to be; checked where it is not empty.
+
+    Raises:
+        ValueError: CONTENT has another digest, is not an encoder, or its tensors do not fit.
+    """
+    actual = digest_of(content)
+    if digest and actual != digest:
+        raise ValueError(f"The encoder {digest} has bytes whose digest is {actual}: it is corrupt.")
+    spec = spec_of(content)
+    encoder = build(spec)
+    try:
+        encoder.load_state_dict(safetensors.torch.load(content))
+    except RuntimeError as error:
+        raise ValueError(f"The tensors of encoder {actual[:12]} do not fit: {error}") from error
+    return Embedder(encoder, spec, actual, card or {}, device, precision)
