@@ -1,0 +1,160 @@
+"""What the stages of one night share: its run, its lease, its workspace, its clock and its bounds."""
+
+import json
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from data.aliases import Alias
+from data.lease import Lease
+from data.store import Store
+from flows.recipe import Recipe
+from tasks.extract import Limits
+
+R = TypeVar("R")
+
+RUNS = "runs"
+
+
+class Progress(Protocol):
+    """Told how far a stage is: its name, items done, items in all (0: not known), and a word more."""
+
+    def __call__(self, stage: str, done: int, total: int, note: str) -> None:
+        """Take note."""
+
+
+class Stage(Protocol):
+    """How a stage is run: called as it is, or as a task of an orchestrator."""
+
+    def __call__(self, work: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """What ``work(*args, **kwargs)`` returns."""
+
+
+def call(work: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+    """Run WORK as it is, in this process."""
+    return work(*args, **kwargs)
+
+
+def quiet(stage: str, done: int, total: int, note: str) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass
+class Night:
+    """One run of a recipe, from taking its lease to letting it go.
+
+    Args:
+        run: names the run; sorts by time.
+        recipe: what is run.
+        store: where.
+        lease: the right to write; `Lease.check` before every commit.
+        workspace: a temporary folder through which stages hand tables on.
+        limits: bounds of the night.
+        progress: who watches.
+        stage: how stages are run.
+        seconds: wall time by stage, filled as they run.
+    """
+
+    run: str
+    recipe: Recipe
+    store: Store
+    lease: Lease
+    workspace: Path
+    limits: Limits
+    progress: Progress
+    stage: Stage
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def alias(self) -> Alias:
+        """The production alias of the recipe."""
+        return Alias(self.store, self.recipe.name)
+
+    @property
+    def deadline(self) -> float | None:
+        """When no more work is begun, by `time.monotonic`; None for a night without bound."""
+        minutes = self.limits.max_minutes
+        return None if minutes is None else self.started + 60 * minutes
+
+    def left(self, embedded: int) -> Limits:
+        """What is left of the limits after EMBEDDED images."""
+        images, deadline = self.limits.max_embeds, self.deadline
+        return Limits(
+            max_embeds=None if images is None else max(0, images - embedded),
+            max_minutes=None if deadline is None else max(0.0, deadline - time.monotonic()) / 60,
+        )
+
+    def __call__(self, work: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Run one stage and add its wall time under the function's name."""
+        begun = time.monotonic()
+        try:
+            return self.stage(work, *args, **kwargs)
+        finally:
+            name = work.__name__
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begun
+
+    def record(self, name: str, content: str) -> None:
+        """Keep CONTENT as NAME among the papers of this run."""
+        self.store.write(f"{RUNS}/{self.recipe.name}/{self.run}/{name}", content.encode())
+
+
+@contextmanager
+def night(
+    recipe: Recipe,
+    store: Store,
+    limits: Limits,
+    progress: Progress,
+    stage: Stage,
+) -> Iterator[Night]:
+    """The night of RECIPE: alone in the store for it, with a workspace that goes when it ends.
+
+    A run that fails leaves ``failed.json`` with the reason among its papers.
+
+    Raises:
+        LeaseHeld: another run of the recipe is at work.
+    """
+    workspace = Path(tempfile.mkdtemp(prefix="nightjar-"))
+    try:
+        with Lease(store, recipe.name) as lease:
+            this = Night(new_run(), recipe, store, lease, workspace, limits, progress, stage)
+            try:
+                yield this
+            except BaseException as error:
+                reason = {"run": this.run, "error": type(error).__name__, "message": str(error)}
+                this.record("failed.json", json.dumps(reason | {"seconds": this.seconds}, indent=1))
+                raise
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def new_run() -> str:
+    """A name for a run that starts now: UTC time, then a few random letters."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def runs(store: Store, recipe: str) -> list[str]:
+    """The runs of RECIPE that left papers, oldest first."""
+    return store.names(f"{RUNS}/{recipe}")
+
+
+def last_paper(store: Store, recipe: str, name: str, among: Sequence[str] | None = None) -> bytes:
+    """The newest NAME (``ledger.json``) among the papers of RECIPE's runs.
+
+    Raises:
+        FileNotFoundError: no run of it has left such a paper.
+    """
+    for run in reversed(among if among is not None else runs(store, recipe)):
+        paper = f"{RUNS}/{recipe}/{run}/{name}"
+        if store.exists(paper):
+            return store.read(paper)
+    raise FileNotFoundError(
+        f"No run of {recipe} has left a {name} in {store.root}. Run it first: nightjar reindex."
+    )
