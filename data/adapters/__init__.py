@@ -1,0 +1,21 @@
+"""The sources of pictures: one file and one line of the table each."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from data.adapters.base import Dataset
+from data.adapters.folder import Folder
+from data.taxonomy import choose
+
+DATASETS: Final[Mapping[str, type[Dataset]]] = {
+    "folder": Folder,
+}
+
+
+def open_dataset(name: str, root: str, options: Mapping[str, Any]) -> Dataset:
+    """The source that NAME, ROOT and OPTIONS stand for; nothing is read before it is asked.
+
+    Raises:
+        ValueError: an unknown dataset, option or split; names the choices.
+    """
+    return choose(DATASETS, name, "dataset")(root, **options)

@@ -1,0 +1,97 @@
+"""The image objects under a URL: a bucket's in one stream of pages, another store's by folders."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+import fsspec
+
+from data.adapters.files import ROWS, Run, deeper, is_image
+
+_S3: Final = frozenset({"s3", "s3a"})
+
+
+def remote_runs(root: str, extensions: frozenset[str]) -> Iterator[Run]:
+    """The objects under the URL ROOT that end in one of EXTENSIONS, with size, time stamp and etag.
+
+    Hidden ones (a part of the key starts with a dot) are passed over.
+
+    Raises:
+        FileNotFoundError: there is nothing at all under ROOT.
+    """
+    fs, path = fsspec.url_to_fs(root)
+    if _S3 & set([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol):
+        yield from _bucket_runs(fs, root, path, extensions)
+    else:
+        yield from deeper("", lambda folder: _contents(fs, root, path, folder, extensions))
+
+
+def stamp(info: dict[str, Any]) -> tuple[int, str]:
+    """Time stamp (ns since 1970; 0 where it has none) and etag (or "") of an fsspec INFO."""
+    etag = str(info.get("ETag") or info.get("etag") or info.get("md5Hash") or "").strip('"')
+    for name in ("LastModified", "mtime", "last_modified", "created"):
+        moment = info.get(name)
+        if isinstance(moment, datetime):
+            return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000, etag
+        if isinstance(moment, int | float) and moment:
+            return int(moment * 10**9), etag
+    return 0, etag
+
+
+def _bucket_runs(fs: Any, root: str, path: str, extensions: frozenset[str]) -> Iterator[Run]:
+    """A bucket lists its keys in the order of their UTF-8 bytes, which is ours: nothing is held."""
+    bucket, _, prefix = path.partition("/")
+    prefix = f"{prefix}/" if prefix else ""
+    run = Run("")
+    found = False
+    for item in _pages(fs, bucket, prefix):
+        found = True
+        key = item["Key"][len(prefix) :]
+        folder, _, name = key.rpartition("/")
+        if "/." in f"/{folder}" or not is_image(name, extensions):
+            continue
+        folder = f"{folder}/" if folder else ""
+        if run.keys and (folder != run.folder or len(run.keys) == ROWS):
+            yield run
+            run = Run(folder)
+        run.folder = folder
+        run.add(key, f"{root}/{key}", item["Size"], *stamp(item))
+    if not found:
+        raise FileNotFoundError(f"Nothing lies under {root}: are bucket and prefix right?")
+    if run.keys:
+        yield run
+
+
+def _pages(fs: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    more: dict[str, str] = {}
+    while True:
+        page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **more)
+        yield from page.get("Contents", ())
+        if not page.get("IsTruncated"):
+            return
+        more = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def _contents(
+    fs: Any, root: str, path: str, folder: str, extensions: frozenset[str]
+) -> Iterator[Run | str]:
+    fs.invalidate_cache(f"{path}/{folder}".rstrip("/"))
+    infos = {}
+    for info in fs.ls(f"{path}/{folder}".rstrip("/"), detail=True):
+        name = str(info["name"]).rstrip("/").rpartition("/")[2]
+        if info["type"] == "directory" and not name.startswith("."):
+            infos[f"{name}/"] = info
+        elif info["type"] == "file" and is_image(name, extensions):
+            infos[name] = info
+    run = Run(folder)
+    for name in sorted(infos):
+        if run.keys and (name.endswith("/") or len(run.keys) == ROWS):
+            yield run
+            run = Run(folder)
+        if name.endswith("/"):
+            yield folder + name
+        else:
+            key = folder + name
+            run.add(key, f"{root}/{key}", infos[name]["size"] or 0, *stamp(infos[name]))
+    if run.keys:
+        yield run
