@@ -1,0 +1,91 @@
+"""Random changes of a batch that do not change what its pictures show; on whatever device it lies.
+
+Every function takes images (B, 3, H, W) float32 in [0, 1] and a generator of their device, and
+returns images of the same kind; each image of a batch is changed differently.
+"""
+
+import math
+
+import torch
+from torch.nn import functional
+
+GREY = (0.299, 0.587, 0.114)
+
+
+def gentle(images: torch.Tensor, generator: torch.Generator, flip: bool = True) -> torch.Tensor:
+    """Views that a person would hardly call changed: for learning from labels."""
+    return colour(crop(images, generator, smallest=0.5, flip=flip), generator, strength=0.25)
+
+
+def strong(images: torch.Tensor, generator: torch.Generator, flip: bool = True) -> torch.Tensor:
+    """Views that share little but their content: for learning without labels (SimCLR's)."""
+    changed = colour(crop(images, generator, smallest=0.2, flip=flip), generator, strength=0.5)
+    return grey(changed, generator, probability=0.2)
+
+
+def crop(
+    images: torch.Tensor, generator: torch.Generator, smallest: float, flip: bool
+) -> torch.Tensor:
+    """A random window of each image, stretched back to H x W, in half of the cases mirrored.
+
+    The window covers SMALLEST to 1 of the area, its sides are 3:4 to 4:3.
+    """
+    count = len(images)
+    area = _uniform(count, generator, images, smallest, 1.0)
+    ratio = torch.exp(_uniform(count, generator, images, math.log(3 / 4), math.log(4 / 3)))
+    wide, high = (area * ratio).sqrt().clamp_max(1), (area / ratio).sqrt().clamp_max(1)
+    right = _uniform(count, generator, images, -1.0, 1.0) * (1 - wide)
+    down = _uniform(count, generator, images, -1.0, 1.0) * (1 - high)
+    mirrored = _uniform(count, generator, images, 0.0, 1.0) < (0.5 if flip else 0.0)
+    none = torch.zeros_like(area)
+    rows = (torch.where(mirrored, -wide, wide), none, right, none, high, down)
+    grid = functional.affine_grid(
+        torch.stack(rows, dim=1).view(count, 2, 3), list(images.shape), align_corners=False
+    )
+    return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
+def colour(images: torch.Tensor, generator: torch.Generator, strength: float) -> torch.Tensor:
+    """Images in another light: brightness, contrast, saturation by up to STRENGTH, hue a little."""
+    count = len(images)
+    low, high = 1 - strength, 1 + strength
+    bright, contrast, saturation = (
+        _uniform(count, generator, images, low, high).view(-1, 1, 1, 1) for _ in range(3)
+    )
+    angle = _uniform(count, generator, images, -strength / 2, strength / 2)  # radians
+    images = images * bright
+    images = (images - images.mean(dim=(1, 2, 3), keepdim=True)) * contrast + images.mean(
+        dim=(1, 2, 3), keepdim=True
+    )
+    light = _light(images)
+    images = light + (images - light) * saturation
+    return _turned(images, angle).clamp(0, 1)
+
+
+def grey(images: torch.Tensor, generator: torch.Generator, probability: float) -> torch.Tensor:
+    """Images of which a share of PROBABILITY has lost its colours."""
+    lost = _uniform(len(images), generator, images, 0.0, 1.0) < probability
+    return torch.where(lost.view(-1, 1, 1, 1), _light(images).expand_as(images), images)
+
+
+def _uniform(
+    count: int, generator: torch.Generator, like: torch.Tensor, low: float, high: float
+) -> torch.Tensor:
+    """COUNT numbers between LOW and HIGH, on the device of LIKE."""
+    return torch.rand(count, generator=generator, device=like.device) * (high - low) + low
+
+
+def _light(images: torch.Tensor) -> torch.Tensor:
+    """The lightness (B, 1, H, W) of IMAGES."""
+    weights = torch.tensor(GREY, device=images.device).view(1, 3, 1, 1)
+    return (images * weights).sum(dim=1, keepdim=True)
+
+
+def _turned(images: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
+    """IMAGES with their hues turned by ANGLE (B,) about the grey axis (Rodrigues' formula)."""
+    cosine, sine = torch.cos(angle), torch.sin(angle) / math.sqrt(3)
+    same = (1 - cosine) / 3
+    first, second, third = cosine + same, same - sine, same + sine
+    rows = (first, second, third, third, first, second, second, third, first)
+    turn = torch.stack(rows, dim=1).view(-1, 3, 3)
+    return torch.einsum("bij,bjhw->bihw", turn, images)

@@ -1,0 +1,47 @@
+"""Learning from the pictures alone: two views of one picture are the same, all others differ."""
+
+import torch
+from torch import nn
+
+from data.taxonomy import DescriptorType
+from models import augment, losses
+from models.networks.base import Encoder
+from models.supervision.base import Batch, Lesson, Supervision
+
+
+class SelfSupervised(Supervision):
+    """SimCLR for real features, CIBHash for bits; the temperature defaults to 0.2 and 0.3.
+
+    Real features pass a projection on their way to the loss (SimCLR's, thrown away afterwards):
+    what is best for telling views apart is not what is best for search.
+    """
+
+    def __init__(self, lesson: Lesson) -> None:
+        super().__init__(lesson)
+        self.binary = lesson.descriptor is DescriptorType.BINARY
+        self.flip = lesson.flip
+        own = 0.3 if self.binary else 0.2
+        self.temperature = own if lesson.temperature is None else lesson.temperature
+        dimensions = lesson.dimensions
+        self.project: nn.Module = nn.Identity()
+        if not self.binary:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(lesson.seed)
+                self.project = nn.Sequential(
+                    nn.Linear(dimensions, dimensions), nn.ReLU(), nn.Linear(dimensions, dimensions)
+                )
+
+    def forward(self, encoder: Encoder, batch: Batch) -> torch.Tensor:
+        """The loss of ENCODER on two strongly changed views of each picture of BATCH."""
+        count = len(batch.images)
+        twice = torch.cat([batch.images, batch.images])
+        features = encoder(augment.strong(twice, batch.generator, self.flip))  # (2B, D)
+        # a unit vector of D whitened features has entries of about 1 / sqrt(D)
+        features = features * features.shape[1] ** 0.5
+        if not self.binary:
+            views = self.project(features)
+            return losses.ntxent(views[:count], views[count:], self.temperature)
+        noise = torch.rand(
+            (2, count, features.shape[1]), generator=batch.generator, device=features.device
+        )
+        return losses.cibhash(features[:count], features[count:], noise, self.temperature)
