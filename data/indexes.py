@@ -144,10 +144,6 @@ def vectors_of(column: pa.ChunkedArray | pa.FixedSizeListArray) -> np.ndarray[An
     """A column of descriptors, none null, as an array (rows, width) of the stored type."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    if isinstance(
-        column, pa.ChunkedArray
-    ):  # pyarrow < 19 answers with one where there is one chunk
-        column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
     flat = column.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(len(column), column.type.list_size)
 

@@ -1,0 +1,190 @@
+"""Bring an index to a dataset version by one commit; what comes out is a candidate to seal."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import lance
+import numpy as np
+from pydantic import Field
+
+from data.delta import Delta, changed_since, compare, places_of
+from data.descriptors import DescriptorCache
+from data.indexes import VECTOR, index_names, index_schema, index_table, vector_bytes
+from data.lineage import last_lineage, lineage_of
+from data.manifest import manifest
+from data.store import Store
+from data.tables import RUN, Table
+from tasks.cluster import ClusterPlan
+from tasks.health import HealthPlan, maintain, rows_in
+from tasks.seal import Candidate, seal
+from tasks.stage import stage
+
+__all__ = ["Candidate", "IndexPlan", "index", "seal"]
+
+COUNTS: Final = ("upserted", "deleted")
+VERSIONS: Final = 8
+"""More versions than one run makes."""
+
+
+class IndexPlan(HealthPlan):
+    """How an index is written, and when it is repaired."""
+
+    join_mb: int = Field(512, ge=64, description="MB of memory in which whole tables are compared")
+    here: int = Field(50_000, ge=0, description="rows up to which no worker but this one writes")
+
+
+def index(
+    store: Store,
+    name: str,
+    dataset: str,
+    version: int,
+    encoder: str,
+    plan: IndexPlan,
+    cluster: ClusterPlan,
+    run: str,
+    check: Callable[[], None],
+) -> Candidate:
+    """The index NAME, brought to hold exactly the described live images of a dataset version.
+
+    All that changed is published by one commit, and nothing where nothing did. A run that was
+    killed anywhere in here is taken up by calling again: what is staged and not committed is
+    nobody's, and what is committed is found to be right.
+
+    Args:
+        store: where it all lies.
+        name: the index table's name.
+        dataset: the dataset's name.
+        version: the manifest version.
+        encoder: digest of the encoder whose descriptors are taken from the cache.
+        plan: how it is written and repaired.
+        cluster: who writes, where there are more than ``plan.here`` rows to write.
+        run: names the run.
+        check: raises if this run may no longer write; called right before each commit.
+
+    Raises:
+        ValueError: there is no index and not one descriptor, so its columns are not known; or the
+            table holds another encoder's descriptors.
+        DuplicateKeys: the manifest or the index holds a key twice.
+        FileNotFoundError: the dataset version is not there.
+    """
+    target = manifest(store, dataset).open(version)
+    cache = DescriptorCache(store, encoder)
+    base = _base(store, name, encoder)
+    delta = _delta(target, dataset, cache, base, plan)
+    counts = _counts_of(base, run)
+    if base is None or not delta.empty:
+        places = places_of(target, delta.upserts)
+        table = _table(store, name, cache, base, target, places)
+        rows = rows_in(plan.fragment_mb, vector_bytes(table.schema))
+        here = len(places) <= plan.here
+        staged = stage(table, dataset, version, encoder, places, rows, cluster, here)
+        counts["upserted"] += len(delta.upserts)
+        counts["deleted"] += len(delta.doomed) - delta.replaced
+        said = {"dataset": dataset, "dataset_version": version, "encoder": encoder, **counts}
+        check()
+        base = table.commit(
+            base,
+            staged,
+            delta.doomed,
+            {RUN: run} | {key: str(value) for key, value in said.items()},
+        )
+    current, health = _healthy(index_table(store, name), base, delta, plan, check)
+    return Candidate(
+        table=name,
+        version=current.version,
+        rows=current.count_rows(),
+        upserted=counts["upserted"],
+        deleted=counts["deleted"],
+        deferred=delta.deferred,
+        health=health,
+        dataset=dataset,
+        dataset_version=version,
+        encoder=encoder,
+        run=run,
+        waiting=delta.waiting,
+    )
+
+
+def _base(store: Store, name: str, encoder: str) -> lance.LanceDataset | None:
+    """The newest version of index NAME; None where there is none.
+
+    Raises:
+        ValueError: it holds another encoder's descriptors.
+    """
+    if name not in index_names(store):
+        return None
+    table = index_table(store, name)
+    base = table.latest()
+    if base is not None:
+        vector = base.schema.field(VECTOR).type
+        index_table(store, name, index_schema(vector.value_type, vector.list_size, encoder))
+    return base
+
+
+def _delta(
+    target: lance.LanceDataset,
+    dataset: str,
+    cache: DescriptorCache,
+    base: lance.LanceDataset | None,
+    plan: IndexPlan,
+) -> Delta:
+    """What separates BASE from TARGET, found the cheap way where BASE says what it holds."""
+    sealed = lineage_of(base) if base is not None else None
+    if (
+        sealed
+        and sealed.dataset == dataset
+        and sealed.dataset_version <= target.version
+        and not sealed.deferred
+    ):
+        delta = changed_since(target, sealed.dataset_version, cache, base)
+        if delta is not None:
+            return delta
+    return compare(target, cache, base, plan.join_mb)
+
+
+def _table(
+    store: Store,
+    name: str,
+    cache: DescriptorCache,
+    base: lance.LanceDataset | None,
+    target: lance.LanceDataset,
+    places: np.ndarray[Any, Any],
+) -> Table:
+    """The index table NAME with its columns, which the descriptor of the first of PLACES tells.
+
+    Raises:
+        ValueError: there is no descriptor to tell; or it is not like those in the table.
+    """
+    if not len(places):
+        if base is None:
+            raise ValueError(
+                f"Index {name} cannot be made: no live image of dataset version {target.version} "
+                f"has a descriptor of encoder {cache.encoder[:12]}. Extract some first."
+            )
+        return index_table(store, name)
+    digest = target.take(places[:1].tolist(), columns=["digest"])["digest"].combine_chunks()
+    vector = next(iter(cache.read(digest))).schema.field(VECTOR).type
+    return index_table(
+        store, name, index_schema(vector.value_type, vector.list_size, cache.encoder)
+    )
+
+
+def _counts_of(base: lance.LanceDataset | None, run: str) -> dict[str, int]:
+    """What RUN itself wrote before it was called again: it counts as this run's work."""
+    for transaction in base.get_transactions(VERSIONS) if base is not None else []:
+        said = (transaction.transaction_properties if transaction else None) or {}
+        if said.get(RUN) == run:
+            return {name: int(said.get(name, 0)) for name in COUNTS}
+        if RUN in said:
+            break
+    return dict.fromkeys(COUNTS, 0)
+
+
+def _healthy(
+    table: Table, base: lance.LanceDataset, delta: Delta, plan: IndexPlan, check: Callable[[], None]
+) -> tuple[lance.LanceDataset, dict[str, Any]]:
+    """BASE after its repair; as it is where it is sealed, unchanged, and nothing was postponed."""
+    last = last_lineage(base)
+    if delta.empty and last and lineage_of(base) and not last.health.get("postponed"):
+        return base, {**last.health, "action": "none"}
+    return maintain(table, plan, check, last.health if last else None)
