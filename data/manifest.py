@@ -1,0 +1,129 @@
+"""The manifest: one row an image of a dataset; its Lance version is the dataset version."""
+
+import binascii
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from data.sample import LISTING
+from data.store import Store
+from data.tables import Table
+
+LIVE: Final = "live"
+QUARANTINED: Final = "quarantined"
+REMOVED: Final = "removed"
+DEFERRED: Final = "deferred"
+"""Not a state of a manifest's row: what a candidate is that was not read this night."""
+KNOWN: Final = "known"
+"""Nor this: what a candidate is whose bytes are held already, wherever the manifest says."""
+
+RESOLVED: Final = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("digest", pa.string()),
+        pa.field("shard", pa.string()),
+        pa.field("offset", pa.int64()),
+        pa.field("length", pa.int64()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("state", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("decoder", pa.string()),
+    ]
+)
+"""What became of a candidate once its bytes were asked for; the columns of a sidecar."""
+
+MANIFEST: Final = pa.schema(
+    [
+        *LISTING,
+        *(field for field in RESOLVED if field.name != "key"),
+        pa.field("meta", pa.string()),
+        pa.field("since", pa.int64()),
+        pa.field("run", pa.string()),
+    ]
+)
+"""The columns of a manifest.
+
+Those of a listing, then: digest (SHA-256 of the stored bytes, hex); shard, offset, length (where
+they lie; shard empty where none are kept); width, height (pixels as stored); state (`LIVE`,
+`QUARANTINED`, `REMOVED`); reason (empty when live); decoder (which one refused a quarantined
+image); meta (digest of what is said of the image); since (the manifest version that last wrote what
+the row says; a compaction, which only moves bytes, leaves it); run (that wrote it).
+"""
+
+
+def manifest(store: Store, dataset: str) -> Table:
+    """The manifest of DATASET as a table that changes by one commit."""
+    return Table(store, f"manifests/{dataset}.lance", MANIFEST)
+
+
+def shard_name(dataset: str, shard: str) -> str:
+    """Where SHARD of DATASET lies in a store."""
+    return f"shards/{dataset}/{shard}.tar"
+
+
+def sidecar_name(dataset: str, shard: str) -> str:
+    """Where the sidecar of SHARD lies: what became of each candidate that was read for it."""
+    return f"shards/{dataset}/{shard}.arrow"
+
+
+def row(store: Store, dataset: str, key: str, version: int | None = None) -> dict[str, Any] | None:
+    """All that the manifest says of the image KEY at VERSION (default: now); None if it is not there.
+
+    Raises:
+        FileNotFoundError: VERSION is not in the store.
+    """
+    table = manifest(store, dataset)
+    if version is None and not table.exists():
+        return None
+    # an expression, not a text: a key may hold quotes
+    found = table.open(version).scanner(filter=pc.field("key") == key).to_table()
+    return found.to_pylist()[0] if found.num_rows else None
+
+
+class Digests:
+    """A set of digests in 16 bytes each, sorted; asked by bisection, so it may be a mapped file.
+
+    Half of a SHA-256 tells them apart: among a billion images two share theirs by chance with
+    probability 1e-21.
+
+    Args:
+        halves: (2, N) uint64: the first and the second eight bytes, ordered by the first.
+    """
+
+    def __init__(self, halves: NDArray[np.uint64]) -> None:
+        self.halves = halves
+
+    def __len__(self) -> int:
+        return int(self.halves.shape[1])
+
+    def __contains__(self, digest: str) -> bool:
+        first, second = np.frombuffer(bytes.fromhex(digest[:32]), ">u8").astype(np.uint64)
+        start = int(np.searchsorted(self.halves[0], first, "left"))
+        end = int(np.searchsorted(self.halves[0], first, "right"))
+        return bool((self.halves[1, start:end] == second).any())
+
+
+def held_digests(store: Store, dataset: str, version: int) -> Digests:
+    """The digests whose bytes a shard holds at VERSION, whatever their state; 0 is before the first."""
+    parts = [np.empty((2, 0), np.uint64)]
+    if version:
+        scan = (
+            manifest(store, dataset)
+            .open(version)
+            .scanner(columns=["digest"], filter=pc.field("shard") != "", batch_size=65_536)
+        )
+        parts += [_halves(batch.column(0)) for batch in scan.to_batches() if batch.num_rows]
+    halves = np.concatenate(parts, axis=1)
+    return Digests(np.ascontiguousarray(halves[:, np.argsort(halves[0], kind="stable")]))
+
+
+def _halves(digests: pa.StringArray) -> NDArray[np.uint64]:
+    """The first sixteen bytes of DIGESTS, 64 hex digits each, as (2, N) uint64."""
+    start = digests.offset
+    ends = np.frombuffer(digests.buffers()[1], np.int32)[start : start + len(digests) + 1]
+    raw = binascii.unhexlify(memoryview(digests.buffers()[2])[ends[0] : ends[-1]])
+    return np.frombuffer(raw, ">u8").reshape(-1, 4)[:, :2].T.astype(np.uint64)

@@ -1,0 +1,280 @@
+"""Shard: read each candidate once, name it by its digest, and keep bytes not yet held in new tars."""
+
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from data.adapters import open_dataset
+from data.adapters.base import Dataset
+from data.manifest import (
+    DEFERRED,
+    KNOWN,
+    LIVE,
+    QUARANTINED,
+    RESOLVED,
+    Digests,
+    shard_name,
+    sidecar_name,
+)
+from data.plan import Plan, digest_of
+from data.shards import ShardWriter
+from data.store import Store
+from data.workspace import known_digests, snapshot
+from models.pixels import DECODER, BadImage, header
+from tasks.cluster import ClusterPlan, spread
+from tasks.scan import SourcePlan
+
+COLUMNS: Final = ("key", "uri", "size", "mtime", "etag")
+IN_MEMORY: Final = 32 * 2**20
+"""Bytes of a tar that wait in memory for its end; a larger one waits in a temporary file."""
+LIMIT: Final = "night's limit"
+
+
+class ShardPlan(Plan):
+    """How large a shard is, and when it is rewritten."""
+
+    images: int = Field(1000, gt=0, description="candidates a shard at most")
+    megabytes: int = Field(256, gt=0, description="MB of listed bytes a shard at most")
+    dead_share: float = Field(
+        0.5, gt=0, le=1, description="share of a shard's bytes, no longer in use, that is too much"
+    )
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some candidates, in listing order, whose new bytes go into one shard.
+
+    Args:
+        name: of the shard; it stands for the rows, the manifest version and the decoder.
+        rows: their `COLUMNS`.
+    """
+
+    name: str
+    rows: pa.Table
+
+    @classmethod
+    def of(cls, rows: pa.Table, version: int) -> "Chunk":
+        """The chunk of ROWS against manifest VERSION: the same again after a killed night."""
+        says = [version, DECODER, *(rows[name].to_pylist() for name in COLUMNS)]
+        return cls(digest_of(says)[:24], rows)
+
+
+def shard(
+    store: Store,
+    dataset: str,
+    source: SourcePlan,
+    candidates: Path,
+    plan: ShardPlan,
+    cluster: ClusterPlan,
+    workspace: Path,
+    *,
+    write: bool = True,
+    deadline: float | None = None,
+) -> Path:
+    """What became of each row of CANDIDATES, as a Parquet file of the `RESOLVED` columns.
+
+    New bytes lie in new tars afterwards, one a chunk, each with its sidecar; a chunk whose sidecar
+    is there, from a night that was killed, is not read again. A picture that is none is
+    quarantined, one that cannot be read is deferred; neither stops the others.
+
+    Args:
+        store: where the tars go.
+        dataset: whose shards they are.
+        source: reads the bytes.
+        candidates: what `tasks.plan.candidates` returned.
+        plan: where one chunk ends and the next begins.
+        cluster: where the chunks are read; few candidates are read in this process.
+        workspace: the answer goes to its folder ``resolved``.
+        write: without it nothing is written to the store; rows say no place then.
+        deadline: `time.monotonic` after which no further chunk is begun; its rows are deferred.
+
+    Raises:
+        tasks.cluster.WorkFailed: a chunk's worker failed other than on a picture.
+    """
+    path = workspace / "resolved" / candidates.name
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_suffix(".part")
+    with pq.ParquetFile(candidates) as listed, pq.ParquetWriter(part, RESOLVED) as out:
+        total = listed.metadata.num_rows
+        if total:
+            version = snapshot(store, dataset, workspace).version
+            known = workspace / "held" / "digests.npy"
+            known_digests(store, dataset, version, known)
+            chunks = _cut(listed, plan, version)
+            make = partial(_reader, store, dataset, source, version, known, write)
+            due = _until(deadline, chunks)
+            here = total <= cluster.small
+            for rows in spread(make, due, cluster, here=here, name=_name):
+                out.write_table(rows)
+            for chunk in chunks:
+                out.write_table(_deferred(chunk.rows, LIMIT))
+    part.replace(path)
+    return path
+
+
+def _name(chunk: Chunk) -> str:
+    return f"shard {chunk.name}"
+
+
+def _until(deadline: float | None, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The CHUNKS that can be begun before DEADLINE; the others stay in the iterator."""
+    while deadline is None or time.monotonic() < deadline:
+        chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _cut(listed: pq.ParquetFile, plan: ShardPlan, version: int) -> Iterator[Chunk]:
+    """The rows of LISTED in chunks of at most PLAN's images and bytes, one image at least."""
+    most = plan.megabytes * 10**6
+    pending: list[pa.RecordBatch] = []
+    for batch in listed.iter_batches(batch_size=plan.images, columns=list(COLUMNS)):
+        rows = pa.Table.from_batches([*pending, batch]).select(COLUMNS)
+        while (fitting := _room(rows, plan.images, most)) < rows.num_rows:
+            yield Chunk.of(rows.slice(0, fitting), version)
+            rows = rows.slice(fitting)
+        pending = rows.to_batches()
+    if pending:
+        yield Chunk.of(pa.Table.from_batches(pending), version)
+
+
+def _room(rows: pa.Table, images: int, most: int) -> int:
+    """How many of the first ROWS fit into one chunk."""
+    ends = np.cumsum(rows["size"].to_numpy()[:images])
+    return max(1, int(np.searchsorted(ends, most, "right")))
+
+
+def _reader(
+    store: Store, dataset: str, source: SourcePlan, version: int, known: Path, write: bool
+) -> Callable[[Chunk], pa.Table]:
+    """The work of one worker: what became of a chunk's rows."""
+    return Reader(
+        store,
+        dataset,
+        open_dataset(source.dataset, source.root, source.options),
+        known_digests(store, dataset, version, known),
+        write,
+    ).resolve
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads chunks: bytes from SOURCE, those that are not KNOWN into tars of STORE if it may WRITE."""
+
+    store: Store
+    dataset: str
+    source: Dataset
+    known: Digests
+    write: bool
+
+    def resolve(self, chunk: Chunk) -> pa.Table:
+        """What became of the rows of CHUNK, in their order (`RESOLVED`)."""
+        done = self._finished(chunk)
+        if done is None:
+            return self._read(chunk)
+        waiting = pc.equal(done["state"], DEFERRED)
+        if not pc.any(waiting).as_py():
+            return done
+        # they could not be read on the night that was killed; perhaps they can be now
+        keys = done.filter(waiting)["key"].combine_chunks()
+        rest = chunk.rows.filter(pc.is_in(chunk.rows["key"], value_set=keys))
+        again = Chunk(digest_of([chunk.name, keys.to_pylist()])[:24], rest)
+        return pa.concat_tables([done.filter(pc.invert(waiting)), self._read(again)])
+
+    def _finished(self, chunk: Chunk) -> pa.Table | None:
+        """The sidecar of CHUNK, where it and its tar are in the store."""
+        try:
+            content = self.store.read(sidecar_name(self.dataset, chunk.name))
+        except FileNotFoundError:
+            return None
+        rows = pa.ipc.open_file(content).read_all()
+        stored = pc.any(pc.not_equal(rows["shard"], "")).as_py()
+        if stored and not self.store.exists(shard_name(self.dataset, chunk.name)):
+            return None
+        return rows
+
+    def _read(self, chunk: Chunk) -> pa.Table:
+        """Read the rows of CHUNK and publish its tar, if there are new bytes, and then its sidecar."""
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as waiting:
+            tar = cast(IO[bytes], waiting)
+            rows = self._rows(chunk, ShardWriter(tar))
+            if self.write and (rows["state"].to_pylist().count(DEFERRED) < rows.num_rows):
+                if pc.any(pc.not_equal(rows["shard"], "")).as_py():
+                    tar.seek(0)
+                    with self.store.replacing(shard_name(self.dataset, chunk.name)) as out:
+                        shutil.copyfileobj(tar, out, 2**20)
+                self.store.write(sidecar_name(self.dataset, chunk.name), ipc_bytes(rows))
+        return rows
+
+    def _rows(self, chunk: Chunk, tar: ShardWriter) -> pa.Table:
+        keys, uris = chunk.rows["key"].to_pylist(), chunk.rows["uri"].to_pylist()
+        seen: dict[str, dict[str, Any]] = {}
+        rows = []
+        for key, content in zip(keys, self.source.read(uris), strict=True):
+            if isinstance(content, OSError):
+                rows.append(_row(key=key, state=DEFERRED, reason=_unreadable(content)))
+                continue
+            digest = hashlib.sha256(content).hexdigest()
+            if digest not in seen:
+                seen[digest] = self._first(digest, content, chunk.name, tar)
+            rows.append({**seen[digest], "key": key})
+        tar.close()
+        return pa.Table.from_pylist(rows, RESOLVED)
+
+    def _first(self, digest: str, content: bytes, name: str, tar: ShardWriter) -> dict[str, Any]:
+        """What becomes of CONTENT, which no other row of the shard NAME has had."""
+        if digest in self.known:
+            return _row(digest=digest, length=len(content), state=KNOWN)
+        row = _row(digest=digest, length=len(content), state=LIVE)
+        try:
+            head = header(content)
+        except BadImage as error:
+            return row | {"state": QUARANTINED, "reason": error.reason, "decoder": DECODER}
+        row |= {"width": head.width, "height": head.height}
+        if self.write:
+            span = tar.add(f"{digest}.{head.suffix}", content)
+            row |= {"shard": name, "offset": span.offset}
+        return row
+
+
+def ipc_bytes(rows: pa.Table) -> bytes:
+    """ROWS as an Arrow file, as a sidecar is stored."""
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_file(out, rows.schema) as writer:
+        writer.write_table(rows)
+    return out.getvalue().to_pybytes()
+
+
+def _unreadable(error: OSError) -> str:
+    return f"unreadable: {error.strerror or str(error) or type(error).__name__}"
+
+
+def _row(**says: Any) -> dict[str, Any]:
+    """A row of `RESOLVED` that says SAYS and nothing else."""
+    empty = {field.name: "" if pa.types.is_string(field.type) else 0 for field in RESOLVED}
+    return empty | says
+
+
+def _deferred(rows: pa.Table, reason: str) -> pa.Table:
+    """ROWS of a chunk that nobody has read."""
+    says = _row(state=DEFERRED, reason=reason)
+    columns = [
+        rows["key"]
+        if field.name == "key"
+        else pa.repeat(pa.scalar(says[field.name], field.type), rows.num_rows)
+        for field in RESOLVED
+    ]
+    return pa.table(columns, schema=RESOLVED)
