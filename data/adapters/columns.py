@@ -1,6 +1,5 @@
-"""Arrow columns of a listing, made without an object a row; and names that are fit for one."""
+"""Arrow columns of a listing, made without an object a row."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,10 +45,3 @@ def lists(texts: pa.Array, lengths: "np.ndarray[Any, np.dtype[np.int64]]") -> pa
     counts = np.bincount(rows[kept.to_numpy(zero_copy_only=False)], minlength=len(lengths))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), texts.filter(kept))
-
-
-def legible(name: str) -> str:
-    r"""NAME as text that UTF-8 can hold: bytes that are not UTF-8 are written ``\xHH``."""
-    if name.isascii():
-        return name
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

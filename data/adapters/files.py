@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote_from_bytes
 
-from data.adapters.columns import legible
+from data.adapters.names import is_image, legible
 
 Links = Literal["inside", "all", "none"]
 F = TypeVar("F")
@@ -90,11 +90,6 @@ def deeper(top: F, contents: Callable[[F], Iterator[Run | F]]) -> Iterator[Run]:
             yield item
         else:
             stack.append(contents(item))
-
-
-def is_image(name: str, extensions: frozenset[str]) -> bool:
-    """Whether NAME is not hidden and ends in one of EXTENSIONS."""
-    return not name.startswith(".") and name.rpartition(".")[2].lower() in extensions
 
 
 class _Walk:

@@ -1,21 +1,16 @@
 """A folder or bucket of images, at any depth; its folders may say label and split."""
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Literal
 
 import pyarrow as pa
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from data.adapters.base import URL, Card, Columnar, Options
 from data.adapters.columns import at_most_one, listing_batch
 from data.adapters.files import ROWS, Links, Run, local_runs
+from data.adapters.names import IMAGES, Extensions, split_of
 from data.adapters.objects import remote_runs
-
-EXTENSIONS: Final = (
-    "avif", "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp",
-)  # fmt: skip
-
-SPLITS: Final = frozenset({"train", "val", "validation", "test", "query", "gallery"})
 
 
 class FolderOptions(Options):
@@ -27,19 +22,10 @@ class FolderOptions(Options):
     split: Literal["folder", "none"] = Field(
         "folder", description="folder: a first folder named train, test, val, ... is the split"
     )
-    extensions: tuple[str, ...] = Field(EXTENSIONS, description="of image names, in any case")
+    extensions: Extensions = IMAGES
     links: Links = Field(
         "inside", description="symbolic links that are followed: those that stay inside, all, none"
     )
-
-    @field_validator("extensions")
-    @classmethod
-    def _plain(cls, extensions: tuple[str, ...]) -> tuple[str, ...]:
-        words = tuple(word.removeprefix(".").lower() for word in extensions)
-        for word in words:
-            if not word.isalnum():  # in particular no '#': it starts a range in a uri
-                raise ValueError(f"{word!r} is no extension: letters and digits, as in jpg")
-        return words
 
 
 class Folder(Columnar):
@@ -89,9 +75,9 @@ class Folder(Columnar):
     def _said(self, folder: str) -> tuple[str, str]:
         """Split and label of the images of FOLDER (a key, with a slash at its end)."""
         parts = folder.split("/")[:-1]
-        split = ""
-        if self.options.split == "folder" and parts and parts[0].lower() in SPLITS:
-            split = parts.pop(0)
+        split = split_of(parts) if self.options.split == "folder" else ""
+        if split:
+            del parts[0]
         if self.options.labels == "none" or not parts:
             return split, ""
         return split, parts[0] if self.options.labels == "folder" else parts[-1]

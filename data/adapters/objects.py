@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import fsspec
 
-from data.adapters.files import ROWS, Run, deeper, is_image
+from data.adapters.files import ROWS, Run, deeper
+from data.adapters.names import is_image
 
 _S3: Final = frozenset({"s3", "s3a"})
 

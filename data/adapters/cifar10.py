@@ -1,0 +1,214 @@
+"""CIFAR-10 in its official layouts: Python pickles, binary records, or the archive of either."""
+
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+
+from data.adapters.base import Card, Columnar, Source
+from data.adapters.columns import at_most_one, listing_batch
+from data.adapters.objects import stamp
+from data.adapters.pickles import load_arrays
+from data.adapters.png import PNG_OVERHEAD, png
+
+SIDE: Final = 32
+PIXELS: Final = 3 * SIDE * SIDE
+SIZE: Final = PIXELS + SIDE + PNG_OVERHEAD
+"""Bytes of every picture as `Cifar10.read` gives it."""
+
+BATCHES: Final[Mapping[str, tuple[str, ...]]] = {
+    "train": tuple(f"data_batch_{number}" for number in range(1, 6)),
+    "test": ("test_batch",),
+}
+
+
+class Layout(NamedTuple):
+    """How one of the two distributions names its parts."""
+
+    folder: str
+    suffix: str
+    names: str
+    archive: str
+
+
+LAYOUTS: Final = (
+    Layout("cifar-10-batches-py", "", "batches.meta", "cifar-10-python.tar.gz"),
+    Layout("cifar-10-batches-bin", ".bin", "batches.meta.txt", "cifar-10-binary.tar.gz"),
+)
+
+
+class Batch(NamedTuple):
+    """The rows of one file: labels (N,) and pixels (N, 3072), uint8, channels first."""
+
+    labels: "np.ndarray[Any, np.dtype[np.uint8]]"
+    pixels: "np.ndarray[Any, np.dtype[np.uint8]]"
+
+
+class Cifar10(Columnar):
+    """Ten balanced classes of 32x32 photographs; a picture is relevant to those of its class.
+
+    The root is the folder ``cifar-10-batches-py`` or ``cifar-10-batches-bin``, a folder that holds
+    one of them or its ``.tar.gz``, or that archive itself. A Python batch is a dict of ``data``
+    (10000, 3072) uint8, channels first, and ``labels``; a binary one is 10,000 records of a label
+    byte and 3,072 pixel bytes. The layouts hold the same pictures in the same order and give the
+    same bytes under the same keys, ``train/00000`` to ``train/49999`` and ``test/00000`` to
+    ``test/09999``.
+
+    The dataset holds pixels and no image files, so a picture is handed out as a PNG that is made on
+    the spot, without compression: its bytes follow from the pixels alone, whatever the version of
+    any library, and so does its digest. A uri is ``BATCH#ROW``, or ``ARCHIVE::MEMBER#ROW``.
+    """
+
+    card = Card(
+        name="cifar10",
+        about="60,000 colour photographs of 32x32 pixels in ten classes.",
+        labels="exactly one of ten classes, balanced; the same class is relevant",
+        cite="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
+        "https://www.cs.toronto.edu/~kriz/cifar.html",
+        licence="none stated by the authors",
+        splits={"train": 50_000, "test": 10_000},
+        sources=(
+            Source(
+                url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+                bytes=170_498_071,
+                md5="c58f30108f718f92721af3b95e74349a",
+                sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            ),
+            Source(
+                url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+                bytes=170_052_171,
+                md5="c32a1d4ab5d03f1284b67883e8d87530",
+            ),
+        ),
+    )
+
+    def listing(self) -> Iterator[pa.RecordBatch]:
+        """One record batch a file of the dataset; the labels in it are read, no picture is made.
+
+        Raises:
+            FileNotFoundError: the root holds neither layout, or a batch of it is missing.
+            PickleRefused: a batch is a pickle of something else than arrays of bytes.
+            ValueError: a batch does not hold what its layout promises; names the file.
+        """
+        home, layout = _found(self.root)
+        classes = np.array(_classes(home + layout.names))
+        for split in filter(self.wants, BATCHES):
+            before = 0
+            for name in BATCHES[split]:
+                path = f"{home}{name}{layout.suffix}"
+                labels = _batch(path).labels
+                if len(labels) and labels.max() >= len(classes):
+                    raise ValueError(
+                        f"{path}: label {labels.max()} where there are {len(classes)} classes."
+                    )
+                mtime, etag = _stamp(path)
+                rows = len(labels)
+                columns = {
+                    "key": [f"{split}/{before + row:05d}" for row in range(rows)],
+                    "uri": [f"{path}#{row}" for row in range(rows)],
+                    "size": pa.repeat(SIZE, rows),
+                    "mtime": pa.repeat(mtime, rows),
+                    "etag": pa.repeat(etag, rows),
+                    "labels": at_most_one(pa.array(classes[labels], pa.string())),
+                    "split": pa.repeat(split, rows),
+                }
+                yield listing_batch(rows, columns)
+                before += rows
+
+    def read(self, uris: Sequence[str]) -> Iterator[bytes | OSError]:
+        """The pictures of URIS as PNG, a file of the dataset held at a time.
+
+        Uris in the order of the listing read every file once.
+        """
+        held, pixels = "", np.empty((0, PIXELS), np.uint8)
+        for uri in uris:
+            path, _, row = uri.rpartition("#")
+            try:
+                if path != held:
+                    held, pixels = path, _batch(path).pixels
+            except OSError as error:
+                held = ""
+                yield error
+            except ValueError as error:
+                held = ""
+                yield OSError(f"{uri}: {error}")
+            else:
+                yield _picture(pixels, uri, row)
+
+
+def _picture(pixels: "np.ndarray[Any, np.dtype[np.uint8]]", uri: str, row: str) -> bytes | OSError:
+    """The picture in ROW of PIXELS (N, 3072), or that there is none."""
+    if not row.isdecimal() or int(row) >= len(pixels):
+        return OSError(f"{uri}: there are {len(pixels)} pictures, counted from 0.")
+    return png(pixels[int(row)].reshape(3, SIDE, SIDE).transpose(1, 2, 0))
+
+
+def _found(root: str) -> tuple[str, Layout]:
+    """What to put before the name of a batch, and the layout that is there."""
+    fs, path = fsspec.url_to_fs(root)
+    for layout in LAYOUTS:
+        if root.endswith(layout.archive):
+            return f"{root}::{layout.folder}/", layout
+        first = BATCHES["train"][0] + layout.suffix
+        for folder in ("", f"{layout.folder}/"):
+            if fs.exists(f"{path}/{folder}{first}"):
+                return f"{root}/{folder}", layout
+        if fs.exists(f"{path}/{layout.archive}"):
+            return f"{root}/{layout.archive}::{layout.folder}/", layout
+    choices = ", ".join(word for layout in LAYOUTS for word in (layout.folder, layout.archive))
+    raise FileNotFoundError(f"No CIFAR-10 under {root}: it should hold one of {choices}.")
+
+
+def _classes(path: str) -> list[str]:
+    content = _content(path)
+    if path.endswith(".txt"):
+        return content.decode("ascii").split()
+    names = load_arrays(content, path).get(b"label_names")
+    if not isinstance(names, list) or not all(isinstance(name, bytes) for name in names):
+        raise ValueError(f"{path} names no classes: its 'label_names' is no list of names.")
+    return [name.decode("ascii") for name in names]
+
+
+@lru_cache(maxsize=1)
+def _batch_as_of(path: str, stamped: tuple[int, str]) -> Batch:
+    content = _content(path)
+    if path.endswith(".bin"):
+        if len(content) % (1 + PIXELS):
+            raise ValueError(f"{path} has {len(content)} bytes, no whole number of records.")
+        records = np.frombuffer(content, np.uint8).reshape(-1, 1 + PIXELS)  # (N, 3073)
+        return Batch(records[:, 0], records[:, 1:])
+    fields = load_arrays(content, path)
+    pixels, labels = fields.get(b"data"), fields.get(b"labels")
+    if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.shape[1] != PIXELS:
+        raise ValueError(f"{path}: 'data' should be an array (N, {PIXELS}) of bytes.")
+    if not isinstance(labels, list) or len(labels) != len(pixels):
+        raise ValueError(f"{path}: 'labels' should be a list of {len(pixels)} classes.")
+    if not all(isinstance(label, int) and 0 <= label < 256 for label in labels):
+        raise ValueError(f"{path}: 'labels' holds something else than class numbers.")
+    return Batch(np.array(labels, dtype=np.uint8), pixels)
+
+
+def _batch(path: str) -> Batch:
+    return _batch_as_of(path, _stamp(path))
+
+
+def _stamp(path: str) -> tuple[int, str]:
+    fs, file = fsspec.url_to_fs(path.partition("::")[0])
+    return stamp(fs.info(file))
+
+
+def _content(path: str) -> bytes:
+    archive, _, member = path.partition("::")
+    fs, file = fsspec.url_to_fs(archive)
+    if not member:
+        content: bytes = fs.cat_file(file)
+        return content
+    with fs.open(file, "rb") as stream, tarfile.open(fileobj=stream, mode="r|gz") as tar:
+        for entry in tar:
+            if entry.name == member and (found := tar.extractfile(entry)):
+                return found.read()
+    raise FileNotFoundError(f"{archive} holds no {member}.")
