@@ -52,57 +52,61 @@ class Nearest:
     kept as one 64-bit number: non-negative float32 order like their bits.
 
     Args:
-        queries: (Q, W) as stored.
+        queries: Q.
         k: neighbours kept.
-        metric: the gallery's distance.
     """
 
-    def __init__(self, queries: Array, k: int, metric: Metric) -> None:
+    def __init__(self, queries: int, k: int) -> None:
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}.")
-        self.metric = metric
-        self.queries = prepared(queries, metric)
         self.seen = 0
-        self._orders: Array = np.full((len(queries), k), NONE)
-        self._rows: Array = np.full((len(queries), k), -1, dtype=np.int64)
+        self._orders: Array = np.full((queries, k), NONE)
+        self._rows: Array = np.full((queries, k), -1, dtype=np.int64)  # row << 1 | mark
 
     def see(
-        self, vectors: Array, ties: Array | None = None, excluded: Array | None = None
-    ) -> Array:
-        """Let one chunk of the gallery go by; its distances (Q, C) to the queries.
+        self,
+        apart: Array,
+        ties: Array | None = None,
+        excluded: Array | None = None,
+        marks: Array | None = None,
+    ) -> None:
+        """Let one chunk of the gallery go by; the first row ever seen is number 0.
 
         Args:
-            vectors: (C, W) as stored; the first row ever seen is number 0.
+            apart: (Q, C) float32 distances, none negative.
             ties: (C,) uint32, who comes first at equal distance; the row's number if None.
             excluded: (Q, C) bool, rows that are no answer to a query, e.g. its own picture.
+            marks: (Q, C) bool, what is to be remembered of a row, e.g. that it is relevant.
         """
-        apart = between(self.queries, prepared(vectors, self.metric), self.metric)
+        numbers = np.arange(self.seen, self.seen + apart.shape[1])
+        self.seen += apart.shape[1]
         orders = apart.view(np.uint32).astype(np.uint64) << np.uint64(32)
-        if ties is not None:
-            orders |= ties.astype(np.uint64)
-        else:
-            orders |= np.arange(self.seen, self.seen + len(vectors), dtype=np.uint64)
+        orders |= (numbers if ties is None else ties).astype(np.uint64)
         if excluded is not None:
             orders[excluded] = NONE
         # once some chunks went by few rows are near enough for any query, so few are sorted
         passing = np.flatnonzero((orders < self._orders.max(axis=1, keepdims=True)).any(axis=0))
-        self._keep(orders[:, passing], self.seen + passing)
-        self.seen += len(vectors)
-        return apart
+        rows = np.broadcast_to(numbers[passing] << 1, (len(apart), len(passing)))
+        self._keep(orders[:, passing], rows if marks is None else rows | marks[:, passing])
 
-    def found(self) -> tuple[Array, Array]:
-        """Row numbers and distances, (Q, k) each, nearest first; -1 and inf where there is none."""
+    def found(self) -> tuple[Array, Array, Array]:
+        """Row numbers, distances and marks, (Q, k) each, nearest first; -1, inf, False for none."""
         order = np.argsort(self._orders, axis=1, kind="stable")
-        orders = np.take_along_axis(self._orders, order, axis=1)
-        apart = (orders >> np.uint64(32)).astype(np.uint32).view(np.float32)
+        apart = (self._orders >> np.uint64(32)).astype(np.uint32).view(np.float32)
+        apart = np.take_along_axis(apart, order, axis=1)
         rows = np.take_along_axis(self._rows, order, axis=1)
-        return rows, np.where(rows < 0, np.float32(np.inf), apart)
+        there = rows >= 0
+        return (
+            np.where(there, rows >> 1, -1),
+            np.where(there, apart, np.float32(np.inf)),
+            there & (rows & 1).astype(bool),
+        )
 
     def _keep(self, orders: Array, rows: Array) -> None:
-        """Merge candidates, (Q, C) orders of row numbers (C,), into what is kept."""
+        """Merge candidates, (Q, C) orders and rows, into what is kept."""
         k = self._orders.shape[1]
         merged = np.concatenate([self._orders, orders], axis=1)
-        numbers = np.concatenate([self._rows, np.broadcast_to(rows, orders.shape)], axis=1)
+        numbers = np.concatenate([self._rows, rows], axis=1)
         best = np.argpartition(merged, k - 1, axis=1)[:, :k]
         self._orders = np.take_along_axis(merged, best, axis=1)
         self._rows = np.where(self._orders == NONE, -1, np.take_along_axis(numbers, best, axis=1))

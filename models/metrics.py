@@ -63,7 +63,7 @@ def cmc_at(hits: Array, relevant: Array, k: int) -> Array:
 
 
 def reciprocal_rank(hits: Array, relevant: Array) -> Array:
-    """1 / rank of the first relevant item, (Q,); 0 where the ranking holds none."""
+    """1 / rank of the first relevant item, (Q,); 0 where the k ranks hold none."""
     first = hits.argmax(axis=1) + 1
     return _without_empty(np.where(hits.any(axis=1), 1.0 / first, 0.0), relevant)
 
@@ -99,16 +99,17 @@ def overlap(found: Array, truth: Array) -> Array:
     return np.where(held > 0, shared / np.maximum(held, 1), np.nan)
 
 
-def recall_within(found: Array, truth: Array) -> Array:
-    """Share of as near answers as the exact ones, (Q,): recall where distances tie.
+def recall_within(found: Array, truth: Array, slack: float = 0.0) -> Array:
+    """Share of answers as near as the exact ones, (Q,): recall where distances tie.
 
     Args:
         found: (Q, k) distances of an approximate search, inf past its end.
         truth: (Q, k) distances of the exact one, ascending, inf past its end.
+        slack: distances no further apart are the same.
     """
     held = np.isfinite(truth).sum(axis=1)
     last = np.where(np.isfinite(truth), truth, -np.inf).max(axis=1)
-    near = (found <= last[:, None]).sum(axis=1)
+    near = (found <= last[:, None] + slack).sum(axis=1)
     return np.where(held > 0, np.minimum(near, held) / np.maximum(held, 1), np.nan)
 
 
@@ -162,8 +163,8 @@ def expected_cmc_at(counts: Array, hits: Array, k: int) -> Array:
     return values
 
 
-def expected_reciprocal_rank(counts: Array, hits: Array) -> Array:
-    """Expected `reciprocal_rank` over all orders of tied items, (Q,).
+def expected_reciprocal_rank(counts: Array, hits: Array, k: int | None = None) -> Array:
+    """Expected `reciprocal_rank` within K ranks (None: all) over all orders of tied items, (Q,).
 
     The first of r relevant among n tied items stands at place i with probability
     C(n - i, r - 1) / C(n, r), built up by its ratio from place to place.
@@ -173,7 +174,8 @@ def expected_reciprocal_rank(counts: Array, hits: Array) -> Array:
         places = np.arange(1, n - r + 2)
         ratios = (n - places[:-1] - r + 1) / (n - places[:-1])
         chance = r / n * np.concatenate([[1.0], np.cumprod(ratios)])
-        values[query] = (chance / (before + places)).sum()
+        ranks = before + places
+        values[query] = (chance / ranks)[ranks <= (k or ranks[-1])].sum()
     return values
 
 
