@@ -6,12 +6,14 @@ from typing import Any, Final
 from data.adapters.base import Dataset
 from data.adapters.cifar10 import Cifar10
 from data.adapters.folder import Folder
+from data.adapters.listed import Listed
 from data.adapters.tars import Tars
 from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cifar10": Cifar10,
     "folder": Folder,
+    "list": Listed,
     "tars": Tars,
 }
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from data.adapters.base import Card, Columnar, Source
 from data.adapters.columns import at_most_one, listing_batch
-from data.adapters.objects import stamp
 from data.adapters.pickles import load_arrays
 from data.adapters.png import PNG_OVERHEAD, png
+from data.adapters.stamps import Stamp, stamp
 
 SIDE: Final = 32
 PIXELS: Final = 3 * SIDE * SIDE
@@ -105,7 +105,7 @@ class Cifar10(Columnar):
                     raise ValueError(
                         f"{path}: label {labels.max()} where there are {len(classes)} classes."
                     )
-                mtime, etag = _stamp(path)
+                _, mtime, etag = _stamp(path)
                 rows = len(labels)
                 columns = {
                     "key": [f"{split}/{before + row:05d}" for row in range(rows)],
@@ -174,7 +174,7 @@ def _classes(path: str) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _batch_as_of(path: str, stamped: tuple[int, str]) -> Batch:
+def _batch_as_of(path: str, stamped: Stamp) -> Batch:
     content = _content(path)
     if path.endswith(".bin"):
         if len(content) % (1 + PIXELS):
@@ -196,7 +196,7 @@ def _batch(path: str) -> Batch:
     return _batch_as_of(path, _stamp(path))
 
 
-def _stamp(path: str) -> tuple[int, str]:
+def _stamp(path: str) -> Stamp:
     fs, file = fsspec.url_to_fs(path.partition("::")[0])
     return stamp(fs.info(file))
 

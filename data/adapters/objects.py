@@ -1,13 +1,13 @@
 """The image objects under a URL: a bucket's in one stream of pages, another store's by folders."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Final
 
 import fsspec
 
 from data.adapters.files import ROWS, Run, deeper
 from data.adapters.names import is_image
+from data.adapters.stamps import stamp
 
 _S3: Final = frozenset({"s3", "s3a"})
 
@@ -27,18 +27,6 @@ def remote_runs(root: str, extensions: frozenset[str]) -> Iterator[Run]:
         yield from deeper("", lambda folder: _contents(fs, root, path, folder, extensions))
 
 
-def stamp(info: dict[str, Any]) -> tuple[int, str]:
-    """Time stamp (ns since 1970; 0 where it has none) and etag (or "") of an fsspec INFO."""
-    etag = str(info.get("ETag") or info.get("etag") or info.get("md5Hash") or "").strip('"')
-    for name in ("LastModified", "mtime", "last_modified", "created"):
-        moment = info.get(name)
-        if isinstance(moment, datetime):
-            return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000, etag
-        if isinstance(moment, int | float) and moment:
-            return int(moment * 10**9), etag
-    return 0, etag
-
-
 def _bucket_runs(fs: Any, root: str, path: str, extensions: frozenset[str]) -> Iterator[Run]:
     """A bucket lists its keys in the order of their UTF-8 bytes, which is ours: nothing is held."""
     bucket, _, prefix = path.partition("/")
@@ -56,7 +44,7 @@ def _bucket_runs(fs: Any, root: str, path: str, extensions: frozenset[str]) -> I
             yield run
             run = Run(folder)
         run.folder = folder
-        run.add(key, f"{root}/{key}", item["Size"], *stamp(item))
+        run.add(key, f"{root}/{key}", *stamp(item | {"size": item["Size"]}))
     if not found:
         raise FileNotFoundError(f"Nothing lies under {root}: are bucket and prefix right?")
     if run.keys:
@@ -93,6 +81,6 @@ def _contents(
             yield folder + name
         else:
             key = folder + name
-            run.add(key, f"{root}/{key}", infos[name]["size"] or 0, *stamp(infos[name]))
+            run.add(key, f"{root}/{key}", *stamp(infos[name]))
     if run.keys:
         yield run

@@ -14,7 +14,7 @@ from pydantic import Field
 from data.adapters.base import URL, Card, Dataset, Options
 from data.adapters.headers import DamagedTar, Member, headers
 from data.adapters.names import IMAGES, Extensions, split_of, suffix_of
-from data.adapters.objects import stamp
+from data.adapters.stamps import stamp
 from data.sample import Sample
 
 log = logging.getLogger(__name__)
@@ -88,14 +88,13 @@ class Tars(Dataset):
                     yield sample
 
     def _of_tar(self, fs: Any, tar: str, stem: str) -> Iterator[Sample]:
-        info = fs.info(tar)
-        mtime, etag = stamp(info)
+        length, mtime, etag = stamp(fs.info(tar))
         passed: Counter[str] = Counter()
         split = split_of(stem.split("/")[:-1])
         taken: dict[str, str] = {}
         with fs.open(tar, "rb") as stream:
             try:
-                for group in _groups(headers(stream, info["size"], tar)):
+                for group in _groups(headers(stream, length, tar)):
                     images = [m for m in group if suffix_of(m.name) in self.options.extensions]
                     passed["pickles"] += sum(suffix_of(m.name) in PICKLES for m in group)
                     if not images:
