@@ -8,7 +8,7 @@ import atexit
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,9 @@ R = TypeVar("R")
 IN_FLIGHT: Final = 2
 """Items a worker holds: the one it works on and the next, so that it never waits for the driver."""
 OBJECT_STORE_BYTES: Final = 512 * 2**20
+
+
+__all__ = ["ClusterPlan", "WorkFailed", "connect", "runtime", "shutdown", "spread"]
 
 
 class ClusterPlan(Plan):
@@ -49,7 +52,7 @@ def spread(
     *,
     here: bool,
     name: Callable[[I], str] = str,
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """What the work answers for each of ITEMS, in order of completion.
 
     ITEMS may be endless: one is drawn when a worker has room for it. A worker that dies is replaced

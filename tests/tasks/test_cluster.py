@@ -74,7 +74,7 @@ def test_items_may_be_endless_and_few_are_drawn_ahead(here: bool) -> None:
     answers = spread(squaring(), endless(), PLAN, here=here)
     assert len(list(islice(answers, 10))) == 10
     assert len(drawn) <= 10 + cluster.IN_FLIGHT * PLAN.workers
-    answers.close()  # type: ignore[attr-defined]
+    answers.close()
 
 
 @both
@@ -193,7 +193,7 @@ def test_closing_early_ends_the_workers_at_what_they_are(tmp_path: Path) -> None
 
     answers = spread(make, range(4), PLAN, here=False)
     assert next(answers) == 0
-    answers.close()  # type: ignore[attr-defined]
+    answers.close()
     pids = [int(path.name) for path in tmp_path.iterdir()]
     deadline = time.monotonic() + 30
     while any(map(alive, pids)) and time.monotonic() < deadline:
