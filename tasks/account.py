@@ -1,0 +1,298 @@
+"""The proof that every listed image is accounted for, from the tables and not from counters."""
+
+import io
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import duckdb
+import lance
+import pyarrow as pa
+import pyarrow.csv
+from pydantic import Field
+
+from data.descriptors import SAID, DescriptorCache
+from data.indexes import index_table
+from data.lineage import Lineage, sealed_versions
+from data.manifest import LIVE, QUARANTINED, manifest
+from data.plan import Plan
+from data.store import Store
+
+if TYPE_CHECKING:
+    from tasks.plan import Change
+
+INLINE: Final = 1000
+"""Keys of missing images that a ledger names itself; all of them stand in a file beside it."""
+MEMORY_MB: Final = 512
+
+WRITTEN: Final = "('added', 'changed', 'moved', 'duplicate', 'relabelled')"
+"""The classes of keys whose row in the index is new tonight; a touched one's stays as it is."""
+NO_DESCRIPTOR: Final = "no descriptor yet"
+LOST: Final = "described, yet not in the index"
+
+NOTHING: Final = pa.schema([(name, pa.string()) for name in ("key", "digest", "state", "reason")])
+
+
+class Missing(Plan):
+    """A listed image that search does not find as it is listed: in which state it is, and why.
+
+    ``missing`` is the state for which there is no excuse: it fails the run.
+    """
+
+    key: str
+    state: Literal["quarantined", "deferred", "missing"]
+    reason: str
+
+
+class Account(Plan):
+    """Where every listed image is: ``listed = indexed + unchanged + quarantined + deferred``.
+
+    Args:
+        listed: images that the source lists.
+        indexed: of these, new in the index tonight, under the digest that the manifest says.
+        unchanged: in the index as they were.
+        quarantined: bad images, whatever night found them bad.
+        deferred: waiting for their bytes to be read or for their descriptor.
+        lost: live images with a descriptor that are not in the index; a fault.
+        extra: rows of the index that no live image stands behind; a fault.
+        reasons: how many are quarantined and deferred for each reason.
+        coverage: share of the good images that search finds.
+        missing: the first thousand of the quarantined, the deferred and the lost.
+        missing_count: how many there are.
+        missing_file: where all of them stand (CSV), if there are more.
+        ok: whether the sum is right and nothing is lost or extra.
+    """
+
+    listed: int
+    indexed: int
+    unchanged: int
+    quarantined: int
+    deferred: int
+    lost: int = 0
+    extra: int = 0
+    reasons: dict[str, dict[str, int]] = Field(default_factory=dict)
+    coverage: float
+    missing: tuple[Missing, ...] = ()
+    missing_count: int = 0
+    missing_file: str = ""
+    ok: bool
+
+    @property
+    def sentence(self) -> str:
+        """The balance in words."""
+        faults = f"; {self.lost} lost, {self.extra} extra" if self.lost or self.extra else ""
+        return (
+            f"{self.listed} listed = {self.indexed} indexed + {self.unchanged} unchanged + "
+            f"{self.quarantined} quarantined + {self.deferred} deferred{faults}"
+        )
+
+
+def account(store: Store, change: "Change", lineage: Lineage, papers: str, run: str) -> Account:
+    """Where every image of the listing is, by the manifest and the index that LINEAGE names.
+
+    Cost follows the change: the keys that changed are looked up, the rest is proved by counting
+    rows. Only where the counts say that live images are not in the index are all keys compared,
+    within `MEMORY_MB`; `nightjar verify` always compares all.
+
+    Args:
+        store: where the tables lie.
+        change: what the night found in the listing.
+        lineage: of the index version that the night ends with.
+        papers: the folder of the run's papers; a long list of missing images goes there.
+        run: the run that asks.
+    """
+    images = manifest(store, lineage.dataset).open(lineage.dataset_version)
+    index = index_table(store, lineage.table).open(lineage.version)
+    live, bad = (images.count_rows(f"state = '{state}'") for state in (LIVE, QUARANTINED))
+    rows = index.count_rows()
+    with _database() as ask:
+        ask.from_parquet(str(change.keys)).create_view("kinds")
+        fates = _fates(ask, change, images, index)
+        waiting, lost, extra = 0, 0, 0
+        if live != rows or fates["wrong"]:
+            waiting, lost, extra = _gaps(
+                ask, images, index, DescriptorCache(store, lineage.encoder)
+            )
+        indexed = fates["indexed"] + _late(ask, store, lineage, index, run, fates)
+        listed = change.counts["listed"]
+        parts = {
+            "indexed": indexed,
+            "unchanged": rows - extra - indexed - fates["unread, searchable"],
+            "quarantined": bad - fates["unread, quarantined"],
+            "deferred": change.counts.get("deferred", 0) + waiting,
+        }
+        _list_missing(ask, images if bad else None)
+        missing = ask.execute("SELECT * FROM missing ORDER BY state, key").fetch_arrow_table()
+        file = f"{papers}/missing.csv" if len(missing) > INLINE else ""
+        if file:
+            store.write(file, _csv(missing))
+        good = listed - parts["quarantined"]
+        return Account(
+            listed=listed,
+            **parts,
+            lost=lost,
+            extra=extra,
+            reasons=_reasons(ask),
+            coverage=min(1.0, (rows - extra) / good) if good else 1.0,
+            missing=tuple(Missing(**row) for row in missing.slice(0, INLINE).to_pylist()),
+            missing_count=len(missing),
+            missing_file=file,
+            ok=listed == sum(parts.values()) and not lost and not extra,
+        )
+
+
+@contextmanager
+def _database() -> Iterator[Any]:
+    with tempfile.TemporaryDirectory(prefix="nightjar-account-") as folder:
+        limits = {"memory_limit": f"{MEMORY_MB}MB", "temp_directory": folder}
+        with duckdb.connect(":memory:", config=limits) as database:
+            yield database
+
+
+def _load(ask: Any, table: str, query: str, stream: pa.RecordBatchReader | None) -> None:
+    """Make TABLE what QUERY says of the view ``stream``; an empty stream where there is none."""
+    if stream is None:
+        stream = pa.RecordBatchReader.from_batches(NOTHING, [])
+    ask.register("stream", stream)
+    ask.execute(f"CREATE TABLE {table} AS {query}")
+    ask.unregister("stream")
+
+
+def _fates(
+    ask: Any, change: "Change", images: lance.LanceDataset, index: lance.LanceDataset
+) -> dict[str, int]:
+    """How many of the keys that changed ended in which way.
+
+    ``wrong`` counts those whose row in the index is not what the manifest says: it is for a full
+    comparison to tell why.
+    """
+    fates = dict.fromkeys(("indexed", "wrong", "unread, searchable", "unread, quarantined"), 0)
+    mine = theirs = None
+    if any(count for kind, count in change.counts.items() if kind not in ("listed", "unchanged")):
+        # the row of a key that was not read tonight is as old as may be
+        only = None if change.counts.get("deferred") else f"since > {int(change.base)}"
+        mine = images.scanner(["key", "digest", "state"], filter=only).to_reader()
+        theirs = index.scanner(["key", "digest"]).to_reader()
+    _load(ask, "mine", "SELECT key, digest, state FROM stream SEMI JOIN kinds USING (key)", mine)
+    _load(ask, "theirs", "SELECT key, digest FROM stream SEMI JOIN kinds USING (key)", theirs)
+    ask.execute(
+        f"""
+        CREATE TABLE fates AS SELECT key, kind, CASE
+            WHEN kind = 'deferred' AND mine.state = 'quarantined' THEN 'unread, quarantined'
+            WHEN kind = 'deferred' AND theirs.digest IS NOT NULL THEN 'unread, searchable'
+            WHEN kind = 'deferred' THEN 'unread'
+            WHEN mine.state = 'live' AND theirs.digest IS DISTINCT FROM mine.digest THEN 'wrong'
+            WHEN mine.state = 'live' AND kind IN {WRITTEN} THEN 'indexed'
+            WHEN mine.state = 'live' THEN 'as it was'
+            WHEN theirs.digest IS NOT NULL THEN 'wrong'
+            ELSE 'not searchable' END AS fate
+        FROM kinds LEFT JOIN mine USING (key) LEFT JOIN theirs USING (key)
+        """
+    )
+    return fates | dict(ask.execute("SELECT fate, count(*) FROM fates GROUP BY fate").fetchall())
+
+
+def _gaps(
+    ask: Any, images: lance.LanceDataset, index: lance.LanceDataset, cache: DescriptorCache
+) -> tuple[int, int, int]:
+    """How many live images wait for a descriptor, are lost, and how many index rows are extra.
+
+    The table ``absent`` names the first two. A key that was not read tonight is none of them.
+    """
+    live = images.scanner(["key", "digest"], filter=f"state = '{LIVE}'").to_reader()
+    _load(ask, "live", "SELECT key, digest FROM stream", live)
+    _load(
+        ask, "held", "SELECT key, digest FROM stream", index.scanner(["key", "digest"]).to_reader()
+    )
+    ask.execute(
+        """
+        CREATE TABLE gone AS SELECT key, digest FROM live ANTI JOIN held USING (key, digest)
+        WHERE key NOT IN (SELECT key FROM kinds WHERE kind = 'deferred')
+        """
+    )
+    said = pa.RecordBatchReader.from_batches(SAID, cache.listing())
+    described = "SELECT DISTINCT digest FROM stream SEMI JOIN gone USING (digest) WHERE reason = ''"
+    _load(ask, "described", described, said)
+    ask.execute(
+        f"""
+        CREATE TABLE absent AS
+        SELECT key, CASE WHEN described.digest IS NULL THEN 'deferred' ELSE 'missing' END AS state,
+               CASE WHEN described.digest IS NULL THEN '{NO_DESCRIPTOR}' ELSE '{LOST}' END AS reason
+        FROM gone LEFT JOIN described USING (digest)
+        """
+    )
+    states = dict(ask.execute("SELECT state, count(*) FROM absent GROUP BY state").fetchall())
+    (extra,) = ask.execute(
+        "SELECT count(*) FROM held ANTI JOIN live USING (key, digest)"
+    ).fetchone()
+    return states.get("deferred", 0), states.get("missing", 0), extra
+
+
+def _late(
+    ask: Any,
+    store: Store,
+    lineage: Lineage,
+    index: lance.LanceDataset,
+    run: str,
+    fates: Mapping[str, int],
+) -> int:
+    """Images that did not change and yet are new in the index: left over by earlier nights.
+
+    All of them where the table is new, as it is under a new encoder.
+    """
+    if lineage.run != run:  # the night sealed nothing: the index is as it was
+        return 0
+    older = [
+        line
+        for line in sealed_versions(index_table(store, lineage.table))
+        if line.version < lineage.version
+    ]
+    if older and not older[0].deferred:
+        return 0
+    before = None
+    if older:
+        before = index_table(store, lineage.table).open(older[0].version)
+        before = before.scanner(["key"]).to_reader()
+    _load(ask, "before", "SELECT key FROM stream", before)
+    _load(
+        ask,
+        "late",
+        "SELECT key FROM stream ANTI JOIN before USING (key) ANTI JOIN "
+        "(SELECT key FROM fates WHERE fate <> 'as it was') USING (key)",
+        index.scanner(["key"]).to_reader(),
+    )
+    (late,) = ask.execute("SELECT count(*) FROM late").fetchone()
+    return int(late)
+
+
+def _list_missing(ask: Any, images: lance.LanceDataset | None) -> None:
+    """Make the table ``missing``: every listed image that search does not find as it is listed."""
+    bad = None
+    if images is not None:
+        bad = images.scanner(["key", "reason"], filter=f"state = '{QUARANTINED}'").to_reader()
+    _load(ask, "bad", "SELECT key, reason FROM stream", bad)
+    ask.execute("CREATE TABLE IF NOT EXISTS absent (key VARCHAR, state VARCHAR, reason VARCHAR)")
+    ask.execute(
+        """
+        CREATE TABLE missing AS
+        SELECT key, 'quarantined' AS state, reason FROM bad
+        WHERE key NOT IN (SELECT key FROM kinds WHERE kind = 'deferred')
+        UNION ALL SELECT key, 'deferred', reason FROM kinds WHERE kind = 'deferred'
+        UNION ALL SELECT key, state, reason FROM absent
+        """
+    )
+
+
+def _reasons(ask: Any) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    query = "SELECT state, reason, count(*) FROM missing GROUP BY ALL ORDER BY ALL"
+    for state, reason, count in ask.execute(query).fetchall():
+        counts.setdefault(state, {})[reason] = count
+    return counts
+
+
+def _csv(rows: pa.Table) -> bytes:
+    out = io.BytesIO()
+    pyarrow.csv.write_csv(rows, out)
+    return out.getvalue()
