@@ -29,8 +29,8 @@ VERSIONS: Final = 8
 class IndexPlan(HealthPlan):
     """How an index is written, and when it is repaired."""
 
-    join_mb: int = Field(512, ge=64, description="MB of memory in which whole tables are compared")
-    here: int = Field(50_000, ge=0, description="rows up to which no worker but this one writes")
+    join_mb: int = Field(default=512, ge=64, description="MB in which whole tables are compared")
+    here: int = Field(default=500_000, ge=0, description="rows up to which this process writes")
 
 
 def index(
@@ -58,7 +58,7 @@ def index(
         encoder: digest of the encoder whose descriptors are taken from the cache.
         plan: how it is written and repaired.
         cluster: who writes, where there are more than ``plan.here`` rows to write.
-        run: names the run.
+        run: names the run; letters, digits, dashes and dots, for it becomes part of a tag.
         check: raises if this run may no longer write; called right before each commit.
 
     Raises:
@@ -76,7 +76,7 @@ def index(
         places = places_of(target, delta.upserts)
         table = _table(store, name, cache, base, target, places)
         rows = rows_in(plan.fragment_mb, vector_bytes(table.schema))
-        here = len(places) <= plan.here
+        here = len(places) <= max(plan.here, rows)  # one slice needs no company
         staged = stage(table, dataset, version, encoder, places, rows, cluster, here)
         counts["upserted"] += len(delta.upserts)
         counts["deleted"] += len(delta.doomed) - delta.replaced

@@ -1,0 +1,160 @@
+"""A dataset without images: manifest rows and descriptors made up, for tests of index tables."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from data.descriptors import DescriptorCache, descriptor_schema
+from data.indexes import VECTOR, index_name, index_table, vectors_of
+from data.lineage import Lineage
+from data.manifest import MANIFEST, manifest
+from data.plan import digest_of
+from data.store import Store
+from data.tables import RUN
+from tasks.cluster import ClusterPlan
+from tasks.index import Candidate, IndexPlan, index, seal
+
+FLOAT = pa.float32()
+
+
+def digest(content: str) -> str:
+    """The digest of what stands for an image's bytes."""
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+@dataclass
+class World:
+    """A manifest that is written a night at a time, its descriptors, and its index.
+
+    `said` is the oracle: what the manifest says of each key, as (digest, label, state).
+    """
+
+    store: Store
+    value: Any = FLOAT
+    width: int = 16
+    encoder: str = "e" * 64
+    recipe: str = "toy"
+    dataset: str = "pictures"
+    said: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+
+    @property
+    def table(self) -> str:
+        return index_name(self.recipe, self.encoder)
+
+    @property
+    def version(self) -> int:
+        return int(manifest(self.store, self.dataset).open().version)
+
+    def write(self, changes: Mapping[str, tuple[str, str, str]], run: str = "a run") -> int:
+        """Commit CHANGES, key: (content, label, state), to the manifest; the version it makes."""
+        table = manifest(self.store, self.dataset)
+        base = table.latest()
+        doomed = np.empty(0, np.uint64)
+        if base is not None:
+            held = base.scanner(["key"], with_row_address=True).to_table()
+            doomed = held["_rowaddr"].to_numpy()[np.isin(held["key"].to_pylist(), list(changes))]
+        since = base.version + 1 if base else 1
+        rows = pa.Table.from_pylist(
+            [_row(key, *what, since, run) for key, what in changes.items()], schema=MANIFEST
+        )
+        self.said |= {key: (digest(c), label, state) for key, (c, label, state) in changes.items()}
+        return int(table.commit(base, table.stage(rows), doomed, {RUN: run}).version)
+
+    def vector(self, of: str) -> np.ndarray[Any, Any]:
+        """The descriptor of the image of digest OF, drawn from it."""
+        rng = np.random.default_rng(int(of[:12], 16))
+        if self.value == pa.uint8():
+            return rng.integers(0, 256, self.width, dtype=np.uint8)
+        drawn = rng.standard_normal(self.width)
+        return (drawn / np.linalg.norm(drawn)).astype(self.value.to_pandas_dtype())
+
+    def describe(self, digests: Iterable[str], part: str = "part") -> None:
+        """Put descriptors of DIGESTS into the cache."""
+        rows = [
+            {"digest": one, "vector": self.vector(one), "reason": "", "decoder": ""}
+            for one in sorted(set(digests))
+        ]
+        schema = descriptor_schema(self.value, self.width)
+        DescriptorCache(self.store, self.encoder).write(
+            part, pa.Table.from_pylist(rows, schema=schema)
+        )
+
+    def describe_all(self, part: str = "part") -> None:
+        self.describe((one for one, _, _ in self.said.values()), part)
+
+    def index(
+        self,
+        run: str,
+        plan: IndexPlan | None = None,
+        check: Callable[[], None] = lambda: None,
+        version: int | None = None,
+    ) -> Candidate:
+        return index(
+            self.store,
+            self.table,
+            self.dataset,
+            version or self.version,
+            self.encoder,
+            plan or IndexPlan(),
+            ClusterPlan(),
+            run,
+            check,
+        )
+
+    def seal(self, candidate: Candidate, **fields: Any) -> Lineage:
+        return seal(self.store, candidate, {"recipe": self.recipe, **fields}, lambda: None)
+
+    def night(self, run: str, plan: IndexPlan | None = None) -> Lineage:
+        return self.seal(self.index(run, plan))
+
+    def open(self, version: int | None = None) -> lance.LanceDataset:
+        return index_table(self.store, self.table).open(version)
+
+    def expected(self, described: Callable[[str], bool] = lambda _: True) -> dict[str, Any]:
+        """What the index must hold: key: (digest, labels, descriptor's bytes)."""
+        return {
+            key: (one, [label], self.vector(one).tobytes())
+            for key, (one, label, state) in self.said.items()
+            if state == "live" and described(one)
+        }
+
+    def held(self, version: int | None = None) -> dict[str, Any]:
+        """What the index holds, in the same shape; a key that is there twice fails."""
+        rows = self.open(version).to_table(["key", "digest", "labels", VECTOR])
+        vectors = vectors_of(rows[VECTOR])
+        keys, digests, labels = (rows[name].to_pylist() for name in ("key", "digest", "labels"))
+        assert len(set(keys)) == len(keys)
+        return {
+            key: (one, label, vector.tobytes())
+            for key, one, label, vector in zip(keys, digests, labels, vectors, strict=True)
+        }
+
+
+def _row(key: str, content: str, label: str, state: str, since: int, run: str) -> dict[str, Any]:
+    said = {"uri": f"/{key}.jpg", "labels": [label], "split": "train"}
+    stamps = {"key": key, "size": len(content), "mtime": 0, "etag": ""}
+    place = {"digest": digest(content), "shard": f"s-{run}", "offset": 0, "length": 1}
+    return {**stamps, **said, **place, "state": state, "reason": "", "decoder": ""} | {
+        "meta": digest_of(said),
+        "since": since,
+        "run": run,
+    }
+
+
+@pytest.fixture(params=["float32", "float16", "uint8"])
+def world(request: pytest.FixtureRequest, store: Store) -> World:
+    """A world of each kind of descriptor."""
+    value = {"float32": pa.float32(), "float16": pa.float16(), "uint8": pa.uint8()}[request.param]
+    return World(store, value)
+
+
+@pytest.fixture
+def real_world(store: Store) -> World:
+    """A world of real-valued descriptors."""
+    return World(store)
