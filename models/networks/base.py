@@ -1,7 +1,7 @@
 """What every encoder is."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Self
 
 import torch
 from torch import nn
@@ -16,11 +16,30 @@ class Encoder(nn.Module, ABC):
     an `EncoderSpec` can build it again.
     """
 
-    needs: ClassVar[str] = ""
-    """The extra packages that it cannot be built without; empty where there are none."""
-
     dimensions: int
+    """D."""
+
+    head: nn.Module
+    """The last part, the only one that depends on D."""
+
+    frozen: bool = False
+    """Whether only the head learns."""
 
     @abstractmethod
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The features (B, D) of IMAGES."""
+
+    def freeze(self) -> None:
+        """Let only the head learn from now on."""
+        self.frozen = True
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name.startswith("head."))
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training or back; what is frozen keeps its batch statistics too."""
+        super().train(mode)
+        for name, part in self.named_children():
+            if self.frozen and name != "head":
+                part.eval()
+        return self

@@ -37,7 +37,7 @@ class Average(nn.Module):
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions and a way around them (He et al. 2016); halves H and W at stride 2."""
+    """Two 3x3 convolutions and a way around them (He et al. 2016); at stride 2 half the size."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -45,7 +45,10 @@ class Block(nn.Module):
         self.second = convolution(outputs, outputs, 3, 1)
         self.around: nn.Module = nn.Identity()
         if stride > 1 or inputs != outputs:
-            self.around = convolution(inputs, outputs, 1, stride)
+            # pooled, then convolved at stride 1 (ResNet-D): keeps all activations in sight, and
+            # torch 2.13 crashes in the gradient of a 1x1 kernel at stride 2 of 8 channels on a CPU
+            shrink = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
+            self.around = nn.Sequential(shrink, convolution(inputs, outputs, 1, 1))
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """The maps (B, outputs, h, w) after the block."""

@@ -1,11 +1,7 @@
-"""Backbones that somebody else has trained, brought by timm or transformers (both optional).
-
-Weights are tensors only (safetensors, or torch files read with ``weights_only``): nothing that is
-read here is executed.
-"""
+"""A backbone that somebody else has trained, built by timm or transformers (both optional)."""
 
 import importlib
-from typing import Any, ClassVar, Literal
+from typing import Any, Final, Literal
 
 import torch
 from pydantic import Field
@@ -15,21 +11,17 @@ from data.plan import Plan
 from models.networks.base import Encoder
 from models.networks.convolutional import Head
 
-INSTALL = "pip install 'nightjar[backbones]'"
+INSTALL: Final = "pip install 'nightjar[backbones]'"
 
 
 class Backbone(Plan):
-    """A network of timm or transformers, described so that it can be built again without a net."""
+    """A network of timm or transformers, described so that it can be built again offline."""
 
     source: Literal["timm", "transformers"] = Field(description="the library that builds it")
-    name: str = Field(description="its name there, or the model type")
-    config: dict[str, Any] = Field(
-        default={}, description="transformers' configuration; empty for timm"
-    )
+    name: str = Field(description="timm's name, or transformers' model type")
+    config: dict[str, Any] = Field(default={}, description="transformers' configuration")
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    frozen: bool = Field(default=True, description="whether only the projection is trained")
-    licence: str = Field(default="unknown", description="of the weights, as their maker states it")
 
 
 class PretrainedEncoder(Encoder):
@@ -37,11 +29,8 @@ class PretrainedEncoder(Encoder):
 
     Args:
         dimensions: D.
-        backbone: what to build. Its weights come later: from `models.weights.load`, or, before
-            the first training, from `models.networks.backbones.fetch`.
+        backbone: what to build; its weights are read afterwards.
     """
-
-    needs: ClassVar[str] = "backbones"
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -49,43 +38,30 @@ class PretrainedEncoder(Encoder):
     def __init__(self, dimensions: int, backbone: Backbone) -> None:
         super().__init__()
         self.dimensions = dimensions
-        self.frozen = backbone.frozen
-        self.backbone, features = _build(backbone)
+        self.backbone, pooled = _build(backbone)
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
-        self.head: nn.Module = (
-            nn.Identity() if features == dimensions else Head(features, dimensions)
-        )
-        if backbone.frozen:
-            self.backbone.requires_grad_(False)
+        self.head = nn.Identity() if pooled == dimensions else Head(pooled, dimensions)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The features (B, D) of IMAGES (B, 3, H, W)."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            pooled = _pooled(self.backbone((images - self.mean) / self.std))  # (B, F)
+        pooled = _pooled(self.backbone((images - self.mean) / self.std))  # (B, F)
         return nn.functional.normalize(self.head(pooled).float())
-
-    def train(self, mode: bool = True) -> "PretrainedEncoder":
-        """Switch to training; a frozen backbone stays as it is, its batch statistics too."""
-        super().train(mode)
-        if self.frozen:
-            self.backbone.eval()
-        return self
 
 
 def library(name: str, wanted: str) -> Any:
     """The module NAME of the optional extra.
 
     Raises:
-        ModuleNotFoundError: it is not installed; says how to install it, and for what (WANTED).
+        ModuleNotFoundError: it cannot be imported; says what WANTED it and how to install it.
     """
     try:
         return importlib.import_module(name)
     except (ImportError, RuntimeError) as error:
         raise ModuleNotFoundError(
-            f"{wanted} needs the package {name}, which cannot be imported here ({error}). Install "
-            f"it with: {INSTALL} . A machine without a network takes it from a wheelhouse: "
-            f"`pip download` on another machine, then `pip install --no-index --find-links FOLDER`."
+            f"{wanted} needs the package {name}, which cannot be imported here ({error}). "
+            f"Install it with: {INSTALL} -- or, where there is no network, fetch the wheels with "
+            f"`pip download` on another machine and `pip install --no-index --find-links FOLDER`."
         ) from error
 
 
@@ -100,8 +76,20 @@ def _build(backbone: Backbone) -> tuple[nn.Module, int]:
     transformers = library("transformers", wanted)
     config = transformers.AutoConfig.for_model(backbone.name, **backbone.config)
     network = transformers.AutoModel.from_config(config)
-    sizes = getattr(config, "hidden_sizes", None)
-    return network, int(sizes[-1] if sizes else config.hidden_size)
+    return image_part(network), width_of(config)
+
+
+def image_part(network: Any) -> nn.Module:
+    """The part of a transformers NETWORK that sees pictures: all of it, but of CLIP and its kin."""
+    part: nn.Module = getattr(network, "vision_model", network)
+    return part
+
+
+def width_of(config: Any) -> int:
+    """The width of the pooled output that a transformers CONFIG describes."""
+    config = getattr(config, "vision_config", config)
+    sizes = getattr(config, "hidden_sizes", None)  # convolutional ones have one a stage
+    return int(sizes[-1] if sizes else config.hidden_size)
 
 
 def _pooled(output: Any) -> torch.Tensor:

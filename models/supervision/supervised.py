@@ -11,15 +11,14 @@ from models import augment, losses
 from models.networks.base import Encoder
 from models.supervision.base import Annotation, Batch, Lesson, Supervision
 
-
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float, float], torch.Tensor]
 
 
 class Supervised(Supervision):
     """Features point at their class: bits at a fixed codeword, real features at a learned proxy.
 
-    The losses are OrthoHash and ArcFace. The temperature defaults to 1/8, or 1 / sqrt(K) from 64 bits on, for codewords (the paper's) and
-    to 1/16 for proxies; the margin to 0.2.
+    The losses are OrthoHash, with a temperature of 1/8 (1 / sqrt(K) from 64 bits on, as in the
+    paper), and ArcFace, with one of 1/16, unless the lesson says otherwise; the margin is 0.2.
     """
 
     needs: ClassVar[frozenset[Annotation]] = frozenset({"labels"})
