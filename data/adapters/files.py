@@ -116,7 +116,7 @@ class _Walk:
                         run = Run(folder.key)
                     yield below
                 continue
-            path = f"{folder.path}/{odd.get(name, name)}"
+            path = f"{folder.path}/{odd.get(name, name) if odd else name}"
             if status := self._status(path):
                 uri = path if plain and name not in odd else _url(path)
                 run.add(folder.key + name, uri, status.st_size, status.st_mtime_ns, "")
@@ -147,7 +147,7 @@ class _Walk:
         except FileNotFoundError:
             self._skip("gone while it was listed", folder.path)
         names.sort()
-        if odd and len(set(names)) < len(names):
+        if odd and len({name.rstrip("/") for name in names}) < len(names):
             raise ValueError(
                 f"{folder.path} holds two names that read the same as text, for one is not UTF-8 "
                 f"(one of {sorted(odd)[:3]}): rename it."

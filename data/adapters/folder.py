@@ -6,11 +6,11 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field
 
-from data.adapters.base import URL, Card, Columnar, Options
+from data.adapters.base import Card, Columnar, Options
 from data.adapters.columns import at_most_one, listing_batch
-from data.adapters.files import ROWS, Links, Run, local_runs
+from data.adapters.files import ROWS, Links, Run
 from data.adapters.names import IMAGES, Extensions, split_of
-from data.adapters.objects import remote_runs
+from data.adapters.objects import files_under
 
 
 class FolderOptions(Options):
@@ -67,10 +67,7 @@ class Folder(Columnar):
             yield _batch(waiting, rows)
 
     def _runs(self) -> Iterator[Run]:
-        extensions = frozenset(self.options.extensions)
-        if URL.match(self.root):
-            return remote_runs(self.root, extensions)
-        return local_runs(self.root, extensions, self.options.links)
+        return files_under(self.root, frozenset(self.options.extensions), self.options.links)
 
     def _said(self, folder: str) -> tuple[str, str]:
         """Split and label of the images of FOLDER (a key, with a slash at its end)."""

@@ -182,7 +182,7 @@ class Listed(Columnar):
                 if key in rows_of:
                     raise ValueError(
                         f"{self.root}: rows {rows_of[key]} and {row} have the same key {key!r}; "
-                        "keys must be unique: drop one, or name a column of keys (columns: {key: …})."
+                        "keys must be unique: drop one, or name another (columns: {key: …})."
                     )
                 rows_of[key] = row
             before += len(keys)

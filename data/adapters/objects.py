@@ -5,11 +5,18 @@ from typing import Any, Final
 
 import fsspec
 
-from data.adapters.files import ROWS, Run, deeper
+from data.adapters.files import ROWS, Links, Run, deeper, local_runs
 from data.adapters.names import is_image
 from data.adapters.stamps import stamp
 
 _S3: Final = frozenset({"s3", "s3a"})
+
+
+def files_under(root: str, extensions: frozenset[str], links: Links) -> Iterator[Run]:
+    """The files under ROOT, a folder or a URL: `local_runs` or `remote_runs`."""
+    if "://" in root:
+        return remote_runs(root, extensions)
+    return local_runs(root, extensions, links)
 
 
 def remote_runs(root: str, extensions: frozenset[str]) -> Iterator[Run]:
@@ -54,7 +61,10 @@ def _bucket_runs(fs: Any, root: str, path: str, extensions: frozenset[str]) -> I
 def _pages(fs: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
     more: dict[str, str] = {}
     while True:
-        page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **more)
+        try:
+            page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **more)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"No bucket {bucket}: is its name right?") from error
         yield from page.get("Contents", ())
         if not page.get("IsTruncated"):
             return

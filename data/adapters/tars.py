@@ -14,6 +14,8 @@ from pydantic import Field
 from data.adapters.base import URL, Card, Dataset, Options
 from data.adapters.headers import DamagedTar, Member, headers
 from data.adapters.names import IMAGES, Extensions, split_of, suffix_of
+from data.adapters.objects import files_under
+from data.adapters.reading import local_path
 from data.adapters.stamps import stamp
 from data.sample import Sample
 
@@ -79,20 +81,18 @@ class Tars(Dataset):
                 been handed out, what comes after it is unknown.
             ValueError: a tar holds a name twice.
         """
-        fs, _ = fsspec.url_to_fs(self.root)
-        base, tars = _tars(fs, self.root)
-        for tar in tars:
-            stem = tar[len(base) :].removesuffix(".tar")
-            for sample in self._of_tar(fs, tar, stem):
+        for stem, tar in _tars(self.root):
+            for sample in self._of_tar(tar, stem):
                 if self.wants(sample.split):
                     yield sample
 
-    def _of_tar(self, fs: Any, tar: str, stem: str) -> Iterator[Sample]:
-        length, mtime, etag = stamp(fs.info(tar))
+    def _of_tar(self, tar: str, stem: str) -> Iterator[Sample]:
+        fs, path = fsspec.url_to_fs(local_path(tar))
+        length, mtime, etag = stamp(fs.info(path))
         passed: Counter[str] = Counter()
         split = split_of(stem.split("/")[:-1])
         taken: dict[str, str] = {}
-        with fs.open(tar, "rb") as stream:
+        with fs.open(path, "rb") as stream:
             try:
                 for group in _groups(headers(stream, length, tar)):
                     images = [m for m in group if suffix_of(m.name) in self.options.extensions]
@@ -119,32 +119,34 @@ class Tars(Dataset):
                 log.warning("%s: %d members passed over: %s", tar, count, what)
 
 
-def _tars(fs: Any, root: str) -> tuple[str, list[str]]:
-    """The fixed part of ROOT, up to a slash, and the tars that ROOT stands for, sorted."""
+def _tars(root: str) -> list[tuple[str, str]]:
+    """What ROOT stands for: the key and the path or URL of each tar, sorted."""
+    fs, path = fsspec.url_to_fs(root)
     fs.invalidate_cache()
-    path = fs._strip_protocol(root)
     if fs.isdir(path):
-        base = f"{path}/"
-        tars = [
-            tar for tar in fs.find(path) if tar.endswith(".tar") and "/." not in tar[len(path) :]
-        ]
+        runs = files_under(root, frozenset({"tar"}), "inside")
+        found = [one for run in runs for one in zip(run.keys, run.uris, strict=True)]
     elif fs.exists(path):
-        base, tars = path[: path.rindex("/") + 1], [path]
+        found = [(path.rpartition("/")[2], root)]
     else:
-        fixed = re.split(r"[{*?\[]", path, maxsplit=1)[0]
-        base = fixed[: fixed.rindex("/") + 1]
-        tars = [
-            tar
-            for pattern in expanded(path)
-            for tar in (fs.glob(pattern) if re.search(r"[*?\[]", pattern) else [pattern])
-        ]
-    if not tars:
+        found = _matching(fs, root, path)
+    if not found:
         raise FileNotFoundError(
             f"No tar is {root}: a tar, a folder of tars, or a pattern of names."
         )
-    if not URL.match(root):
-        return base, sorted(set(tars))
-    return fs.unstrip_protocol(base), sorted({fs.unstrip_protocol(tar) for tar in tars})
+    return sorted((key.removesuffix(".tar"), tar) for key, tar in found)
+
+
+def _matching(fs: Any, root: str, path: str) -> list[tuple[str, str]]:
+    """The tars that the pattern PATH, ROOT without its protocol, stands for."""
+    fixed = re.split(r"[{*?\[]", path, maxsplit=1)[0]
+    below = fixed.rindex("/") + 1
+    tars = {
+        tar
+        for pattern in expanded(path)
+        for tar in (fs.glob(pattern) if re.search(r"[*?\[]", pattern) else [pattern])
+    }
+    return [(tar[below:], fs.unstrip_protocol(tar) if URL.match(root) else tar) for tar in tars]
 
 
 def expanded(pattern: str) -> list[str]:
