@@ -15,6 +15,9 @@ from data.places.textures import Array, Rng, shade, tint
 SHARPER: Final = 1.3
 """A photograph is composed at so many times its side, then reduced."""
 
+GRAIN: Final = 512
+"""Pixels of the side of the sheet of film grain."""
+
 
 @dataclass(frozen=True)
 class Light:
@@ -151,14 +154,14 @@ def _lit(picture: Image.Image, light: Light, rng: Rng) -> Image.Image:
 @lru_cache(maxsize=1)
 def _grain() -> Array:
     """A sheet of film grain, of standard deviation 1, from which patches are cut."""
-    return np.random.default_rng(0).normal(0, 1, (512, 512, 3)).astype(np.float32)
+    return np.random.default_rng(0).normal(0, 1, (GRAIN, GRAIN, 3)).astype(np.float32)
 
 
 def _grainy(picture: Image.Image, rng: Rng) -> Image.Image:
     """PICTURE with the noise of its film."""
-    side = picture.width
-    top, left = rng.integers(0, 512 - side, 2) if side < 512 else (0, 0)
-    grain = _grain()[top : top + side, left : left + side] * np.float32(rng.uniform(1, 8))
-    noisy = np.asarray(picture, dtype=np.float32)
-    noisy = noisy + grain[: noisy.shape[0], : noisy.shape[1]]
+    top, left = rng.integers(GRAIN, size=2)
+    along = np.arange(picture.width)
+    patch = _grain()[((top + along) % GRAIN)[:, None], (left + along) % GRAIN]
+    grain = patch * np.float32(rng.uniform(1, 8))
+    noisy = np.asarray(picture, dtype=np.float32) + grain
     return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
