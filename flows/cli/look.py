@@ -1,0 +1,151 @@
+"""Verbs that look into an index: search, versions, diff."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli import show
+from flows.cli.app import Json, RecipeOption, RecipeWord, app, the_bytes, the_recipe, the_store
+from flows.cli.exits import Misuse
+
+if TYPE_CHECKING:
+    from data.lineage import Lineage
+    from data.store import Store
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="An image file.")],
+    recipe: RecipeOption,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many images to find.")] = 10,
+    at: Annotated[
+        str, typer.Option(help="An index version, a run, or @prev; production if left out.")
+    ] = "production",
+    exact: Annotated[bool, typer.Option("--exact", help="Compare with every row.")] = False,
+    json: Json = False,
+) -> None:
+    """Find the images most like QUERY."""
+    content = the_bytes(query)
+    name, store = the_recipe(recipe).name, the_store()
+    from models.pixels import BadImage
+    from tasks.search import Searcher, resolve
+
+    searcher = Searcher(store, *resolve(store, name, at))
+    try:
+        rows = searcher.search(content, k, exact=exact).to_pylist()
+    except BadImage as error:
+        raise Misuse(f"{query} cannot be searched for: {error}") from error
+    if json:
+        show.machine(rows)
+        return
+    show.table(
+        [[row["rank"], row["distance"], row["key"], row["labels"] or ""] for row in rows],
+        head=("rank", "distance", "key", "labels"),
+    )
+
+
+@app.command()
+def versions(recipe: RecipeWord, json: Json = False) -> None:
+    """List the sealed versions of RECIPE's index, newest first, with what made them."""
+    name, store = the_recipe(recipe).name, the_store()
+    from data.aliases import Alias
+
+    production = Alias(store, name).current()
+    place = production.place if production else None
+    lines = sealed(store, name)
+    if json:
+        show.machine(
+            [
+                line.model_dump(mode="json") | {"production": (line.table, line.version) == place}
+                for line in lines
+            ]
+        )
+        return
+    if not lines:
+        typer.echo(f"{name} has no version yet: nightjar reindex {recipe}")
+    show.table(
+        [
+            [
+                "*" if (line.table, line.version) == place else "",
+                f"{line.table}@{line.version}",
+                line.created[:16].replace("T", " "),
+                line.rows,
+                line.dataset_version,
+                line.run,
+                _headline(line.metrics),
+            ]
+            for line in lines
+        ],
+        head=("", "version", "created (UTC)", "rows", "dataset", "run", "metrics") if lines else (),
+    )
+
+
+@app.command()
+def diff(
+    recipe: RecipeWord,
+    a: Annotated[str, typer.Argument(help="An index version, a run, @prev or production.")],
+    b: Annotated[str, typer.Argument(help="The same.")] = "production",
+    json: Json = False,
+) -> None:
+    """Say what changed from index version A to B: images, metrics, encoder, code."""
+    name, store = the_recipe(recipe).name, the_store()
+    from tasks.search import resolve
+
+    places = [resolve(store, name, word) for word in (a, b)]
+    found = difference(store, places[0], places[1])
+    if json:
+        show.machine(found)
+        return
+    for what in ("added", "removed", "changed"):
+        keys = found[what]
+        shown = ", ".join(keys[:5]) + (", …" if len(keys) > 5 else "")
+        show.table([[what, len(keys), shown]])
+    show.table(
+        [[field, before, after] for field, (before, after) in found["lineage"].items()],
+        head=("", f"{places[0][0]}@{places[0][1]}", f"{places[1][0]}@{places[1][1]}"),
+    )
+
+
+def sealed(store: "Store", recipe: str) -> "list[Lineage]":
+    """The lineages of all sealed index versions of RECIPE, newest first."""
+    from data.indexes import index_names, index_table
+    from data.lineage import sealed_versions
+
+    found = [
+        line
+        for name in index_names(store, recipe)
+        for line in sealed_versions(index_table(store, name))
+    ]
+    return sorted(found, key=lambda line: (line.created, line.version), reverse=True)
+
+
+def difference(store: "Store", before: tuple[str, int], after: tuple[str, int]) -> dict[str, Any]:
+    """The keys added, removed and changed from BEFORE to AFTER, and how their lineages differ."""
+    from data.indexes import index_table
+    from data.lineage import lineage_of
+
+    tables = [index_table(store, name).open(version) for name, version in (before, after)]
+    old, new = (
+        dict(zip(rows["key"].to_pylist(), rows["digest"].to_pylist(), strict=True))
+        for rows in (each.to_table(columns=["key", "digest"]) for each in tables)
+    )
+    lineages = [lineage_of(each) for each in tables]
+    said = [line.model_dump(mode="json") if line else {} for line in lineages]
+    fields = ("encoder", "dataset_version", "rows", "recipe_digest", "code", "run")
+    pairs = {field: (said[0].get(field), said[1].get(field)) for field in fields}
+    metrics = [each.get("metrics", {}) for each in said]
+    pairs |= {
+        name: (metrics[0].get(name), metrics[1].get(name))
+        for name in sorted({*metrics[0], *metrics[1]})
+    }
+    return {
+        "added": sorted(new.keys() - old.keys()),
+        "removed": sorted(old.keys() - new.keys()),
+        "changed": sorted(key for key in old.keys() & new.keys() if old[key] != new[key]),
+        "lineage": {name: pair for name, pair in pairs.items() if pair[0] != pair[1]},
+    }
+
+
+def _headline(metrics: dict[str, float]) -> str:
+    """The first few METRICS in words."""
+    return "  ".join(f"{name} {value:.3f}" for name, value in list(metrics.items())[:3])

@@ -1,0 +1,112 @@
+"""Verbs that move or remove versions, and prove them: promote, rollback, clean, verify."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli import show
+from flows.cli.app import DryRun, Json, RecipeWord, app, the_recipe, the_store
+from flows.cli.exits import FAILED
+
+if TYPE_CHECKING:
+    from data.aliases import Pointer
+
+
+@app.command()
+def promote(
+    recipe: RecipeWord,
+    version: Annotated[str, typer.Argument(help="An index version, or the run that made it.")],
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Make VERSION production, whatever the gates said of it."""
+    name, store = the_recipe(recipe).name, the_store()
+    from data.aliases import Alias, Pointer
+    from data.indexes import index_table
+    from data.lineage import lineage_of
+    from tasks.promote import now
+    from tasks.promote import promote as move
+    from tasks.search import resolve
+
+    table, number = resolve(store, name, version)
+    lineage = lineage_of(index_table(store, table).open(number))
+    run = lineage.run if lineage else ""
+    before = Alias(store, name).current()
+    pointer = Pointer(table=table, version=number, run=run, moved=now(), why="by hand")
+    if not dry_run:
+        pointer = move(store, name, pointer, check=_unleased, after=before)
+    _moved(name, before, pointer, dry_run, json)
+
+
+@app.command()
+def rollback(recipe: RecipeWord, dry_run: DryRun = False, json: Json = False) -> None:
+    """Make production what it was before it last moved."""
+    name, store = the_recipe(recipe).name, the_store()
+    from data.aliases import Alias
+    from tasks.promote import rollback as move
+    from tasks.search import previous
+
+    before = Alias(store, name).current()
+    pointer = previous(store, name) if dry_run else move(store, name)
+    _moved(name, before, pointer, dry_run, json)
+
+
+@app.command()
+def clean(recipe: RecipeWord, dry_run: DryRun = False, json: Json = False) -> None:
+    """Let go of what no kept version needs: old versions, tombstones, descriptors, tars.
+
+    What is kept is said by the recipe's `retain`.
+    """
+    plan, store = the_recipe(recipe), the_store()
+    from tasks.clean import clean as tidy
+
+    cleaned = tidy(store, plan.dataset, plan.name, plan.retain, dry_run)
+    found = show.plain(cleaned)
+    if json:
+        show.machine(found | {"dry_run": dry_run})
+        return
+    typer.echo("would be removed" if dry_run else "removed")
+    show.facts(found)
+
+
+@app.command()
+def verify(
+    recipe: RecipeWord,
+    at: Annotated[str, typer.Option(help="An index version or run.")] = "production",
+    embed: Annotated[int, typer.Option(min=0, help="Embed so many images again and compare.")] = 0,
+    json: Json = False,
+) -> None:
+    """Recompute what the index claims: bytes against digests, rows against the manifest.
+
+    Ends with exit code 1 where something is missing, extra, stale or corrupt.
+    """
+    plan, store = the_recipe(recipe), the_store()
+    from tasks.verify import verify as prove
+
+    from tasks.search import resolve
+
+    findings = prove(store, plan.name, resolve(store, plan.name, at), embed=embed)
+    found = show.plain(findings)
+    if json:
+        show.machine(found)
+    else:
+        show.facts({name: value for name, value in found.items() if name != "ok"})
+        typer.echo("all is as it says" if found["ok"] else "NOT as it says")
+    if not found["ok"]:
+        raise typer.Exit(FAILED)
+
+
+def _moved(
+    recipe: str, before: "Pointer | None", pointer: "Pointer", dry_run: bool, json: bool
+) -> None:
+    """Say where the alias of RECIPE points now, or would."""
+    if json:
+        found = pointer.model_dump(mode="json") | {"before": str(before) if before else None}
+        show.machine(found | {"dry_run": dry_run})
+        return
+    verb = "would move" if dry_run else "moved"
+    typer.echo(f"production of {recipe} {verb} from {before or 'nothing'} to {pointer}")
+
+
+def _unleased() -> None:
+    """A person's move takes no lease: the alias itself lets one of two movers win."""
