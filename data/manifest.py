@@ -1,7 +1,8 @@
 """The manifest: one row an image of a dataset; its Lance version is the dataset version."""
 
 import binascii
-from typing import Any, Final
+import shutil
+from typing import IO, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -70,8 +71,36 @@ def sidecar_name(dataset: str, shard: str) -> str:
     return f"shards/{dataset}/{shard}.arrow"
 
 
+def publish(store: Store, dataset: str, shard: str, tar: IO[bytes], sidecar: pa.Table) -> None:
+    """Put TAR into the store as SHARD, if its SIDECAR names an image in it, and the sidecar last.
+
+    Args:
+        store: where to.
+        dataset: whose shard it is.
+        shard: its name.
+        tar: the whole archive, seekable.
+        sidecar: `RESOLVED` rows; that it is there says that the shard is finished.
+    """
+    if pc.any(pc.equal(sidecar["shard"], shard)).as_py():
+        tar.seek(0)
+        with store.replacing(shard_name(dataset, shard)) as out:
+            shutil.copyfileobj(tar, out, 2**20)
+    rows = pa.BufferOutputStream()
+    with pa.ipc.new_file(rows, RESOLVED) as writer:
+        writer.write_table(sidecar)
+    store.write(sidecar_name(dataset, shard), rows.getvalue().to_pybytes())
+
+
+def sidecar(store: Store, dataset: str, shard: str) -> pa.Table | None:
+    """What became of the candidates of SHARD (`RESOLVED`); None where it is not finished."""
+    try:
+        return pa.ipc.open_file(store.read(sidecar_name(dataset, shard))).read_all()
+    except FileNotFoundError:
+        return None
+
+
 def row(store: Store, dataset: str, key: str, version: int | None = None) -> dict[str, Any] | None:
-    """All that the manifest says of the image KEY at VERSION (default: now); None if it is not there.
+    """All that the manifest says of image KEY at VERSION (default: now); None if it is not there.
 
     Raises:
         FileNotFoundError: VERSION is not in the store.
@@ -108,7 +137,7 @@ class Digests:
 
 
 def held_digests(store: Store, dataset: str, version: int) -> Digests:
-    """The digests whose bytes a shard holds at VERSION, whatever their state; 0 is before the first."""
+    """The digests whose bytes a shard holds at VERSION, whatever their state; none at version 0."""
     parts = [np.empty((2, 0), np.uint64)]
     if version:
         scan = (

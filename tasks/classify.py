@@ -11,7 +11,7 @@ STALE: Final = """(
     l.size <> h.size
     OR CASE WHEN l.etag <> '' AND h.etag <> '' THEN l.etag <> h.etag ELSE l.mtime <> h.mtime END
 )"""
-"""Whether the source's stamp of a listed row (l) differs from the one that the manifest holds (h)."""
+"""Whether the source's stamp of a listed row (l) differs from that of the manifest's row (h)."""
 
 LISTING: Final = """
 CREATE TEMP VIEW listing AS
@@ -55,7 +55,7 @@ SELECT digest, any_value(place) AS place FROM (
     GROUP BY found.digest
 ) GROUP BY digest
 """
-"""Where the bytes of a digest lie: in a shard of old, or in the first one that was written tonight."""
+"""Where the bytes of a digest lie: in a shard of old, or in the first that was written tonight."""
 
 REFUSED: Final = """
 CREATE TEMP TABLE refused AS
@@ -177,11 +177,11 @@ WHERE written AND now.state = 'live'
 ORDER BY digest
 """
 
-COUNTS: Final = "SELECT kind, count(*) FROM kinds GROUP BY kind"
+COUNTS: Final = "SELECT kind, count(*) FROM kinds WHERE kind <> 'left behind' GROUP BY kind"
 
 FIRST_KEYS: Final = """
 SELECT kind, list_transform(min((coalesce(position, 0), key), $first), lambda row: row[2])
-FROM kinds GROUP BY kind
+FROM kinds WHERE kind NOT IN ('left behind', 'unchanged') GROUP BY kind
 """
 
 BYTES: Final = """
@@ -194,12 +194,22 @@ SELECT coalesce(sum(length), 0) FROM (
 REMOVED_LIVE: Final = "SELECT count(*) FROM kinds WHERE kind = 'removed' AND old.state = 'live'"
 
 
-def classify(ask: Any, decoder: str) -> None:
-    """Make the table ``kinds`` in the connection ASK.
+def compare(ask: Any) -> int:
+    """How many keys differ in anything or are quarantined; leaves them in the table ``delta``.
 
     Args:
         ask: has the views ``waves``, ``held`` and ``resolved``.
+    """
+    ask.execute(LISTING)
+    return int(ask.execute(DELTA).fetchone()[0])
+
+
+def classify(ask: Any, decoder: str) -> None:
+    """Make of the table ``delta`` the table ``kinds``, in which every key has its class.
+
+    Args:
+        ask: the connection that has compared.
         decoder: the decoder at hand; only a dataset with quarantined images asks for it.
     """
-    for statement in (LISTING, DELTA, PLACES, REFUSED, FATES, NEWCOMERS, MOVES, KEPT, KINDS):
+    for statement in (PLACES, REFUSED, FATES, NEWCOMERS, MOVES, KEPT, KINDS):
         ask.execute(statement, {"decoder": decoder} if "$decoder" in statement else None)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from data.manifest import RESOLVED
+from data.manifest import MANIFEST, RESOLVED
 from data.store import Store
 from data.workspace import LISTED, asking, files, snapshot
-from tasks import classify as questions
-from tasks.classify import classify
+from tasks import classify
 from tasks.scan import ScanPlan
 
 CLASSES: Final = (
@@ -32,6 +33,7 @@ CLASSES: Final = (
 """The classes of a listed key; each key is in one. Besides them `removed` counts keys gone."""
 
 EXAMPLES: Final = 5
+DEFAULT: Final = ScanPlan()
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,11 @@ class Change:
         bytes: of new images, not held before.
         live_before: live rows of BASE.
         removed_live: how many of them are removed.
+        examples: the first keys of each class.
         rows: a Parquet file of manifest rows to write, without ``since`` and ``run``.
         doomed: a ``.npy`` file of the addresses in BASE of the rows they replace.
         keys: a Parquet file (key, kind, reason, digest) of all that is not simply unchanged.
         digests: a Parquet file (digest) of the images that become live and were not before.
-        examples: the first keys of each class.
     """
 
     base: int
@@ -56,28 +58,27 @@ class Change:
     bytes: int
     live_before: int
     removed_live: int
+    examples: dict[str, list[str]]
     rows: Path
     doomed: Path
     keys: Path
     digests: Path
-    examples: dict[str, list[str]]
 
     @property
     def removed_share(self) -> float:
-        """The share of live images that would go, 0 to 1: the gate against a half-mounted source."""
+        """The share of live images that would go, 0 to 1: tells a source that is half mounted."""
         return self.removed_live / self.live_before if self.live_before else 0.0
 
 
 def candidates(
-    store: Store, dataset: str, workspace: Path, wave: Path, settings: ScanPlan | None = None
+    store: Store, dataset: str, workspace: Path, wave: Path, settings: ScanPlan = DEFAULT
 ) -> Path:
-    """The rows of WAVE whose bytes must be read, in their order, as a Parquet file of `LISTED` columns.
+    """The rows of WAVE whose bytes must be read, in order: a Parquet file of `LISTED` columns.
 
     Those are new keys, keys whose size or stamp differs (the etag where both have one, else the
     modification time), removed ones that came back, and quarantined ones that another decoder
     refused.
     """
-    settings = settings or ScanPlan()
     held = snapshot(store, dataset, workspace)
     path = workspace / "candidates" / wave.name
     path.parent.mkdir(exist_ok=True)
@@ -86,7 +87,7 @@ def candidates(
             f"""
             COPY (
                 SELECT l.* FROM listing l LEFT JOIN held h USING (key)
-                WHERE h.key IS NULL OR h.state = 'removed' OR {questions.STALE}
+                WHERE h.key IS NULL OR h.state = 'removed' OR {classify.STALE}
                    OR (h.state = 'quarantined' AND h.decoder <> $decoder)
                 ORDER BY l.position
             ) TO $path (FORMAT parquet, COMPRESSION lz4)
@@ -96,12 +97,11 @@ def candidates(
     return path
 
 
-def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan | None = None) -> Change:
+def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAULT) -> Change:
     """How the whole listing of WORKSPACE differs from the manifest; nothing in the store changes.
 
     A listed key that should have been read and was not is deferred.
     """
-    settings = settings or ScanPlan()
     held = snapshot(store, dataset, workspace)
     folder = workspace / "change"
     folder.mkdir(exist_ok=True)
@@ -111,49 +111,75 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan | None 
         "resolved": files(workspace / "resolved", RESOLVED),
     }
     with asking(workspace, settings.memory, **tables) as ask:
-        classify(ask, _decoder(ask))
-        _copy(ask, questions.ROWS, folder / "rows.parquet")
-        _copy(ask, questions.KEYS, folder / "keys.parquet")
-        _copy(ask, questions.DIGESTS, folder / "digests.parquet")
-        np.save(folder / "doomed.npy", ask.execute(questions.DOOMED).fetchnumpy()["address"])
+        listed = _number(ask, "SELECT count(*) FROM waves")
+        if not classify.compare(ask):
+            return _nothing(held.version, listed, folder)
+        classify.classify(ask, _decoder(ask))
         return Change(
             base=held.version,
-            counts=_counts(ask),
-            bytes=_number(ask, questions.BYTES),
+            counts=_counts(ask, listed),
+            bytes=_number(ask, classify.BYTES),
             live_before=_number(ask, "SELECT count(*) FROM held WHERE state = 'live'"),
-            removed_live=_number(ask, questions.REMOVED_LIVE),
-            rows=folder / "rows.parquet",
-            doomed=folder / "doomed.npy",
-            keys=folder / "keys.parquet",
-            digests=folder / "digests.parquet",
-            examples=dict(ask.execute(questions.FIRST_KEYS, {"first": EXAMPLES}).fetchall()),
+            removed_live=_number(ask, classify.REMOVED_LIVE),
+            examples=dict(ask.execute(classify.FIRST_KEYS, {"first": EXAMPLES}).fetchall()),
+            rows=_copied(ask, classify.ROWS, folder / "rows.parquet"),
+            doomed=_saved(
+                ask.execute(classify.DOOMED).fetchnumpy()["address"], folder / "doomed.npy"
+            ),
+            keys=_copied(ask, classify.KEYS, folder / "keys.parquet"),
+            digests=_copied(ask, classify.DIGESTS, folder / "digests.parquet"),
         )
+
+
+def _nothing(base: int, listed: int, folder: Path) -> Change:
+    """The change of most nights: all that is listed is live, and as it was."""
+    keys = pa.schema([(name, pa.string()) for name in ("key", "kind", "reason", "digest")])
+    return Change(
+        base=base,
+        counts=dict.fromkeys((*CLASSES, "removed"), 0) | {"unchanged": listed, "listed": listed},
+        bytes=0,
+        live_before=listed,
+        removed_live=0,
+        examples={},
+        rows=_written(MANIFEST, folder / "rows.parquet"),
+        doomed=_saved(np.empty(0, np.uint64), folder / "doomed.npy"),
+        keys=_written(keys, folder / "keys.parquet"),
+        digests=_written(pa.schema([("digest", pa.string())]), folder / "digests.parquet"),
+    )
+
+
+def _counts(ask: Any, listed: int) -> dict[str, int]:
+    """Keys by class; most of the unchanged are those that the comparison left behind."""
+    counts = dict.fromkeys((*CLASSES, "removed"), 0)
+    counts |= dict(ask.execute(classify.COUNTS).fetchall())
+    compared = sum(counts[kind] for kind in CLASSES)
+    counts["unchanged"] += listed - compared
+    return counts | {"listed": listed}
 
 
 def _decoder(ask: Any) -> str:
     """The decoder at hand, if a quarantined image asks for it: importing it takes seconds."""
-    if not ask.execute("SELECT count(*) FROM held WHERE state = 'quarantined'").fetchone()[0]:
+    if not _number(ask, "SELECT count(*) FROM held WHERE state = 'quarantined'"):
         return ""
     from models.pixels import DECODER
 
     return DECODER
 
 
-def _copy(ask: Any, query: str, path: Path) -> None:
+def _copied(ask: Any, query: str, path: Path) -> Path:
     ask.execute(f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION lz4)", {"path": str(path)})
+    return path
+
+
+def _written(schema: pa.Schema, path: Path) -> Path:
+    pq.write_table(schema.empty_table(), path)
+    return path
+
+
+def _saved(addresses: np.ndarray[Any, np.dtype[np.uint64]], path: Path) -> Path:
+    np.save(path, addresses)
+    return path
 
 
 def _number(ask: Any, query: str) -> int:
     return int(ask.execute(query).fetchone()[0])
-
-
-def _counts(ask: Any) -> dict[str, int]:
-    """Keys by class; the unchanged are those listed that the comparison did not bring up."""
-    counts = dict.fromkeys((*CLASSES, "removed"), 0)
-    counts |= dict(ask.execute(questions.COUNTS).fetchall())
-    counts.pop("left behind", 0)  # the old name of a moved image, which is counted once
-    counts["listed"] = _number(ask, "SELECT count(*) FROM waves")
-    counts["unchanged"] += counts["listed"] - _number(
-        ask, "SELECT count(*) FROM kinds WHERE position IS NOT NULL"
-    )
-    return counts

@@ -82,7 +82,9 @@ def quarantine(
 def _committed(table: Table, base: int, run: str, step: str) -> int | None:
     """The version above BASE that RUN has made in this STEP, if it has."""
     latest = table.latest()
-    for version in range(base + 1, latest.version + 1 if latest else 0):
+    if latest is None:
+        return None
+    for version in range(base + 1, latest.version + 1):
         made = latest.read_transaction(version)
         properties = (made.transaction_properties if made else None) or {}
         if properties.get(RUN) == run and properties.get(STEP) == step:

@@ -23,16 +23,18 @@ class SourcePlan(Plan):
 
     dataset: str = Field(description="the adapter: folder, list, webdataset, cifar10, …")
     root: str = Field(description="a path or URL")
-    options: dict[str, Any] = Field({}, description="what else the adapter takes")
+    options: dict[str, Any] = Field(default={}, description="what else the adapter takes")
 
 
 class ScanPlan(Plan):
     """How a listing is taken and compared."""
 
     wave: int = Field(
-        1_000_000, gt=0, description="listed rows after which their images may be read"
+        default=1_000_000, gt=0, description="listed rows after which their images may be read"
     )
-    memory: int = Field(1024, ge=64, description="MB that comparing listing and manifest may take")
+    memory: int = Field(
+        default=1024, ge=64, description="MB that comparing listing and manifest may take"
+    )
 
 
 def scan(source: SourcePlan, plan: ScanPlan, workspace: Path) -> Iterator[Path]:
@@ -113,7 +115,7 @@ def _write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
 def _refuse_twice(waves: list[Path], plan: ScanPlan, workspace: Path) -> None:
     """Raise where a key comes twice in WAVES: two pictures of one name cannot be told apart."""
     with asking(workspace, plan.memory, listing=waves) as ask:
-        # by the keys' hashes first, which are short: a listing has millions and, as a rule, no twins
+        # by the keys' hashes first, which are short: as a rule millions of keys have no twin
         twins = ask.execute(
             """
             SELECT key, count(*) FROM listing

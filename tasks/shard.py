@@ -1,7 +1,6 @@
-"""Shard: read each candidate once, name it by its digest, and keep bytes not yet held in new tars."""
+"""Shard: read each candidate once, name it by its digest, keep bytes not yet held in new tars."""
 
 import hashlib
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -25,8 +24,9 @@ from data.manifest import (
     QUARANTINED,
     RESOLVED,
     Digests,
+    publish,
     shard_name,
-    sidecar_name,
+    sidecar,
 )
 from data.plan import Plan, digest_of
 from data.shards import ShardWriter
@@ -172,7 +172,7 @@ def _reader(
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads chunks: bytes from SOURCE, those that are not KNOWN into tars of STORE if it may WRITE."""
+    """Reads chunks from SOURCE; bytes that are not KNOWN go to tars in STORE if it may WRITE."""
 
     store: Store
     dataset: str
@@ -196,27 +196,19 @@ class Reader:
 
     def _finished(self, chunk: Chunk) -> pa.Table | None:
         """The sidecar of CHUNK, where it and its tar are in the store."""
-        try:
-            content = self.store.read(sidecar_name(self.dataset, chunk.name))
-        except FileNotFoundError:
-            return None
-        rows = pa.ipc.open_file(content).read_all()
-        stored = pc.any(pc.not_equal(rows["shard"], "")).as_py()
-        if stored and not self.store.exists(shard_name(self.dataset, chunk.name)):
-            return None
-        return rows
+        rows = sidecar(self.store, self.dataset, chunk.name)
+        if rows is None or not pc.any(pc.not_equal(rows["shard"], "")).as_py():
+            return rows
+        return rows if self.store.exists(shard_name(self.dataset, chunk.name)) else None
 
     def _read(self, chunk: Chunk) -> pa.Table:
-        """Read the rows of CHUNK and publish its tar, if there are new bytes, and then its sidecar."""
+        """Read the rows of CHUNK; its tar and its sidecar are in the store afterwards."""
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as waiting:
             tar = cast(IO[bytes], waiting)
             rows = self._rows(chunk, ShardWriter(tar))
-            if self.write and (rows["state"].to_pylist().count(DEFERRED) < rows.num_rows):
-                if pc.any(pc.not_equal(rows["shard"], "")).as_py():
-                    tar.seek(0)
-                    with self.store.replacing(shard_name(self.dataset, chunk.name)) as out:
-                        shutil.copyfileobj(tar, out, 2**20)
-                self.store.write(sidecar_name(self.dataset, chunk.name), ipc_bytes(rows))
+            unread = pc.all(pc.equal(rows["state"], DEFERRED)).as_py()
+            if self.write and not unread:
+                publish(self.store, self.dataset, chunk.name, tar, rows)
         return rows
 
     def _rows(self, chunk: Chunk, tar: ShardWriter) -> pa.Table:
@@ -248,14 +240,6 @@ class Reader:
             span = tar.add(f"{digest}.{head.suffix}", content)
             row |= {"shard": name, "offset": span.offset}
         return row
-
-
-def ipc_bytes(rows: pa.Table) -> bytes:
-    """ROWS as an Arrow file, as a sidecar is stored."""
-    out = pa.BufferOutputStream()
-    with pa.ipc.new_file(out, rows.schema) as writer:
-        writer.write_table(rows)
-    return out.getvalue().to_pybytes()
 
 
 def _unreadable(error: OSError) -> str:
