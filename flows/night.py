@@ -1,4 +1,4 @@
-"""What the stages of one night share: its run, its lease, its workspace, its clock and its bounds."""
+"""What the stages of one night share: run, lease, workspace, clock and bounds."""
 
 import json
 import secrets
@@ -10,21 +10,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from data.aliases import Alias
 from data.lease import Lease
 from data.store import Store
 from flows.recipe import Recipe
-from tasks.extract import Limits
+from tasks.balance import Ledger
+from tasks.extract import Extraction, Limits
 
 R = TypeVar("R")
 
-RUNS = "runs"
+RUNS: Final = "runs"
+TELLING: Final = 50
+"""Images from which on a rate is worth remembering."""
 
 
 class Progress(Protocol):
-    """Told how far a stage is: its name, items done, items in all (0: not known), and a word more."""
+    """Told how far a stage is: its name, items done, items in all (0: unknown), a word more."""
 
     def __call__(self, stage: str, done: int, total: int, note: str) -> None:
         """Take note."""
@@ -60,6 +63,7 @@ class Night:
         progress: who watches.
         stage: how stages are run.
         seconds: wall time by stage, filled as they run.
+        rates: images a second, "read" and "embed", of stages large enough to tell.
     """
 
     run: str
@@ -71,6 +75,7 @@ class Night:
     progress: Progress
     stage: Stage
     seconds: dict[str, float] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -101,9 +106,29 @@ class Night:
             name = work.__name__
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begun
 
+    @property
+    def papers(self) -> str:
+        """The folder of the store for what this run leaves to be read."""
+        return f"{RUNS}/{self.recipe.name}/{self.run}"
+
+    def took_in(self, images: int) -> None:
+        """Learn the rate of reading from IMAGES that `shard` has read by now."""
+        if images >= TELLING:
+            self.rates["read"] = images / self.seconds["shard"]
+
+    def embedded(self, extraction: Extraction) -> None:
+        """Learn the rate of embedding from EXTRACTION."""
+        if extraction.embedded >= TELLING:
+            self.rates["embed"] = extraction.rate
+
+    def keep(self, ledger: Ledger) -> Ledger:
+        """LEDGER, kept among the papers of this run."""
+        self.record("ledger.json", ledger.model_dump_json(indent=1))
+        return ledger
+
     def record(self, name: str, content: str) -> None:
         """Keep CONTENT as NAME among the papers of this run."""
-        self.store.write(f"{RUNS}/{self.recipe.name}/{self.run}/{name}", content.encode())
+        self.store.write(f"{self.papers}/{name}", content.encode())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A recipe: one YAML file that says what is indexed, by which encoder, and what the night may do."""
+"""A recipe: one YAML file that says what is indexed, by which encoder, and what a night may do."""
 
 from collections.abc import Mapping
 from importlib import resources

@@ -1,0 +1,192 @@
+"""The nightly run: from what the source holds tonight to a published, searchable index version."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from data.aliases import Pointer
+from data.indexes import index_name
+from data.store import Store
+from flows.night import Night, Progress, Stage, call, night, quiet
+from flows.recipe import Recipe
+from tasks.balance import Ledger, balance, held_ledger
+from tasks.compact import compact
+from tasks.evaluate import Scores, evaluate
+from tasks.extract import Limits, extract, missing, pictures_in
+from tasks.index import index
+from tasks.pin import pin
+from tasks.plan import Change, candidates, plan
+from tasks.promote import HeldByGate, check_accepted, check_mass_deletion, judge, now, promote
+from tasks.register import quarantine, register
+from tasks.scan import scan
+from tasks.seal import seal
+from tasks.shard import shard
+from tasks.train import train, trained
+
+
+def reindex(
+    recipe: Recipe,
+    *,
+    store: Store | None = None,
+    accept: Sequence[str] = (),
+    limits: Limits | None = None,
+    progress: Progress = quiet,
+    stage: Stage = call,
+) -> Ledger:
+    """Bring the index of RECIPE up to its source; publish it if it searches as well as before.
+
+    Cost follows the change: a picture is read if its size or stamp is new, embedded if its bytes
+    are.
+    A killed run is taken up by the next; one that a gate holds leaves production where it is.
+
+    Args:
+        recipe: what to do.
+        store: where; `NIGHTJAR_STORE` where it is left out.
+        accept: gates that a person waves through tonight.
+        limits: bounds of the night; what does not fit waits, counted, for the next.
+        progress: who watches.
+        stage: how stages are run: as they are, or as tasks of an orchestrator.
+
+    Raises:
+        ValueError: ACCEPT names an unknown gate, or the source or recipe is not as it should be.
+        LeaseHeld: another run of the recipe is at work.
+        FailureBudgetExceeded: more pictures could not be read than the recipe allows.
+        UnbalancedLedger: an image is neither indexed nor accounted for; production stays.
+    """
+    check_accepted(accept)
+    with night(recipe, store or Store(), limits or Limits(), progress, stage) as this:
+        production = this.alias.current()
+        early = take_in(this)
+        change = this(plan, this.store, recipe.dataset, this.workspace, recipe.scan)
+        try:
+            check_mass_deletion(change, recipe.gates, accept)
+        except HeldByGate as held:
+            return this.keep(
+                held_ledger(
+                    recipe.name,
+                    change,
+                    held.verdict,
+                    run=this.run,
+                    production=production,
+                    seconds=this.seconds,
+                )
+            )
+        return publish(this, change, early, production, accept)
+
+
+def take_in(this: Night) -> int:
+    """Read what the source has new into shards, a wave at a time; how many images were embedded.
+
+    Where there is an encoder already, a full wave is embedded before the next is listed: of a huge
+    source the first images are embedded long before its listing has ended.
+    """
+    recipe, store, dataset = this.recipe, this.store, this.recipe.dataset
+    encoder = trained(store, dataset, recipe.train)
+    embedded = 0
+    for wave in scan(recipe.source, recipe.scan, this.workspace):
+        wanted = candidates(store, dataset, this.workspace, wave, recipe.scan)
+        resolved = this(
+            shard,
+            store,
+            dataset,
+            recipe.source,
+            wanted,
+            recipe.shard,
+            recipe.cluster,
+            this.workspace,
+            deadline=this.deadline,
+        )
+        this.took_in(pq.read_metadata(wanted).num_rows)
+        if encoder and pq.read_metadata(wave).num_rows == recipe.scan.wave:
+            embedded += _extract(this, pictures_in(resolved), encoder, embedded).embedded
+    return embedded
+
+
+def publish(
+    this: Night, change: Change, early: int, production: Pointer | None, accept: Sequence[str]
+) -> Ledger:
+    """Commit CHANGE, embed what lacks a descriptor, index it, move the alias if no gate objects.
+
+    Args:
+        this: the night.
+        change: what the listing changed.
+        early: images that `take_in` embedded.
+        production: what search uses now.
+        accept: gates that a person waves through.
+    """
+    recipe, store, dataset, check = this.recipe, this.store, this.recipe.dataset, this.lease.check
+    version = this(register, store, dataset, change, this.run, check)
+    if rewritten := this(compact, store, dataset, recipe.shard, this.run, check):
+        version = rewritten.version
+    encoder = this(train, store, dataset, version, recipe.train, recipe.cluster, this.progress)
+    extraction = _extract(this, missing(store, dataset, version, encoder), encoder, early)
+    version = this(quarantine, store, dataset, extraction.bad, this.run, check)
+    change = change.without(extraction.bad)
+    pinned = this(pin, store, dataset, version, encoder) if recipe.pin else ""
+
+    name = index_name(recipe.name, encoder)
+    candidate = this(
+        index, store, name, dataset, version, encoder, recipe.index, recipe.cluster, this.run, check
+    )
+    scores = this(evaluate, store, candidate, production, dataset, recipe.evaluate)
+    verdict = judge(recipe.gates, change, extraction, scores, candidate, accept)
+    lineage = this(seal, store, candidate, _told(this, change, scores, pinned), check)
+    pointer = Pointer(
+        table=lineage.table,
+        version=lineage.version,
+        run=lineage.run,
+        moved=now(),
+        why="promoted",
+        accepted=verdict.accepted,
+    )
+    ledger = this(
+        balance,
+        store,
+        recipe.name,
+        change,
+        lineage,
+        scores,
+        verdict,
+        run=this.run,
+        embedded=early + extraction.embedded,
+        waiting=extraction.deferred,
+        production=pointer if verdict.promote else production,
+        before=production,
+        papers=this.papers,
+        rates=this.rates,
+        seconds=this.seconds,
+    )
+    if verdict.promote:
+        this(promote, store, recipe.name, pointer, check, production)
+    return this.keep(ledger)
+
+
+def _extract(this: Night, pictures: Any, encoder: str, already: int) -> Any:
+    """Embed PICTURES within what ALREADY embedded images leave of the night's limits."""
+    recipe = this.recipe
+    extraction = this(
+        extract,
+        this.store,
+        recipe.dataset,
+        pictures,
+        encoder,
+        recipe.extract,
+        recipe.cluster,
+        this.left(already),
+        this.progress,
+    )
+    this.embedded(extraction)
+    return extraction
+
+
+def _told(this: Night, change: Change, scores: Scores, pinned: str) -> dict[str, Any]:
+    """What the lineage is told besides what the candidate knows of itself."""
+    return {
+        "recipe": this.recipe.name,
+        "recipe_digest": this.recipe.digest,
+        "counts": change.counts,
+        "metrics": scores.candidate,
+        "pin": pinned,
+        "seconds": {name: round(seconds, 4) for name, seconds in this.seconds.items()},
+    }
