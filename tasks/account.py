@@ -123,7 +123,7 @@ def account(store: Store, change: "Change", lineage: Lineage, papers: str, run: 
             "deferred": change.counts.get("deferred", 0) + waiting,
         }
         _list_missing(ask, images if bad else None)
-        missing = ask.execute("SELECT * FROM missing ORDER BY state, key").fetch_arrow_table()
+        missing = ask.execute("SELECT * FROM missing ORDER BY state, key").to_arrow_table()
         file = f"{papers}/missing.csv" if len(missing) > INLINE else ""
         if file:
             store.write(file, _csv(missing))
@@ -157,6 +157,11 @@ def _load(ask: Any, table: str, query: str, stream: pa.RecordBatchReader | None)
     ask.register("stream", stream)
     ask.execute(f"CREATE TABLE {table} AS {query}")
     ask.unregister("stream")
+
+
+def _count(ask: Any, query: str) -> int:
+    """What QUERY counts; the result is read to its end, or the connection would stay in use."""
+    return int(ask.execute(query).fetchall()[0][0])
 
 
 def _fates(
@@ -223,9 +228,7 @@ def _gaps(
         """
     )
     states = dict(ask.execute("SELECT state, count(*) FROM absent GROUP BY state").fetchall())
-    (extra,) = ask.execute(
-        "SELECT count(*) FROM held ANTI JOIN live USING (key, digest)"
-    ).fetchone()
+    extra = _count(ask, "SELECT count(*) FROM held ANTI JOIN live USING (key, digest)")
     return states.get("deferred", 0), states.get("missing", 0), extra
 
 
@@ -262,8 +265,7 @@ def _late(
         "(SELECT key FROM fates WHERE fate <> 'as it was') USING (key)",
         index.scanner(["key"]).to_reader(),
     )
-    (late,) = ask.execute("SELECT count(*) FROM late").fetchone()
-    return int(late)
+    return _count(ask, "SELECT count(*) FROM late")
 
 
 def _list_missing(ask: Any, images: lance.LanceDataset | None) -> None:

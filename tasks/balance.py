@@ -55,6 +55,7 @@ class Ledger(Plan):
         examples: queries with the keys of their nearest images.
         health: of the index, before and after.
         ledger: the balance.
+        rates: images a second, of stages large enough to tell; the next plan estimates by them.
         seconds: wall time by stage.
     """
 
@@ -92,6 +93,7 @@ class Ledger(Plan):
     examples: tuple[Example, ...] = ()
     health: dict[str, Any] = Field(default_factory=dict)
     ledger: Account
+    rates: dict[str, float] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
 
 
@@ -104,8 +106,8 @@ class UnbalancedLedger(RuntimeError):
         named = f" Among them: {', '.join(map(repr, faults))}." if faults else ""
         super().__init__(
             f"The ledger of run {ledger.run} does not balance: {ledger.ledger.sentence}.{named} "
-            f"`nightjar verify {ledger.recipe}` names every image that is not as it should be; "
-            f"production can be taken back with `nightjar rollback {ledger.recipe}`."
+            f"Production stays at {ledger.before or 'nothing'}; `nightjar verify {ledger.recipe}` "
+            f"names every image that is not as it should be."
         )
 
 
@@ -123,6 +125,7 @@ def balance(
     production: Pointer | None,
     before: Pointer | None,
     papers: str,
+    rates: Mapping[str, float],
     seconds: Mapping[str, float],
 ) -> Ledger:
     """The ledger of a night that ended with the index version of LINEAGE, proved from the tables.
@@ -137,9 +140,10 @@ def balance(
         run: names the run.
         embedded: images encoded for the index.
         waiting: images that needed a descriptor and got none tonight.
-        production: where the alias points after the night.
-        before: where it pointed before.
+        production: where the alias will point after the night.
+        before: where it points now.
         papers: the folder of the run's papers.
+        rates: images a second that were read and embedded.
         seconds: wall time by stage.
 
     Raises:
@@ -172,6 +176,7 @@ def balance(
         examples=scores.examples,
         health=lineage.health,
         ledger=account(store, change, lineage, papers, run),
+        rates=dict(rates),
         seconds=dict(seconds),
     )
     if not ledger.ledger.ok:
