@@ -86,7 +86,7 @@ def seal(
         {
             "code": code_revision(),
             "libraries": library_versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created": datetime.now(UTC).isoformat(),
             **fields,
             "dataset": candidate.dataset,
             "dataset_version": candidate.dataset_version,
