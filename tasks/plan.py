@@ -5,17 +5,18 @@
 Both are questions to DuckDB over files: memory is bounded, and no row is seen by Python.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data.manifest import MANIFEST, RESOLVED
+from data.manifest import LIVE, MANIFEST, RESOLVED
 from data.store import Store
-from data.workspace import LISTED, asking, files, snapshot
+from data.workspace import LISTED, Snapshot, asking, files, snapshot
 from tasks import classify
 from tasks.scan import ScanPlan
 
@@ -51,6 +52,7 @@ class Change:
         doomed: a ``.npy`` file of the addresses in BASE of the rows they replace.
         keys: a Parquet file (key, kind, reason, digest) of all that is not simply unchanged.
         digests: a Parquet file (digest) of the images that become live and were not before.
+        held: the snapshot of BASE.
     """
 
     base: int
@@ -63,11 +65,33 @@ class Change:
     doomed: Path
     keys: Path
     digests: Path
+    held: Path
 
     @property
     def removed_share(self) -> float:
         """The share of live images that would go, 0 to 1: tells a source that is half mounted."""
         return self.removed_live / self.live_before if self.live_before else 0.0
+
+    def without(self, bad: pa.Table) -> "Change":
+        """The same, with the keys whose bytes turned out BAD (column digest) as quarantined."""
+        if not bad.num_rows:
+            return self
+        refused = pc.field("digest").isin(bad["digest"].combine_chunks())
+        found = pq.read_table(self.keys, columns=["key", "kind"], filters=refused)
+        left = pc.field("state") == LIVE
+        old = pq.read_table(self.held, columns=["key"], filters=refused & left)["key"]
+        known = pq.read_table(
+            self.keys, columns=["key"], filters=pc.field("key").isin(old.combine_chunks())
+        )["key"]
+        kinds = {"unchanged": len(old) - len(known)}  # a new encoder looks at old images too
+        kinds |= {
+            word["values"]: word["counts"] for word in found["kind"].value_counts().to_pylist()
+        }
+        counts = dict(self.counts)
+        for kind in set(CLASSES) - {"deferred", "quarantined"}:
+            counts[kind] -= kinds.get(kind, 0)
+            counts["quarantined"] += kinds.get(kind, 0)
+        return replace(self, counts=counts)
 
 
 def candidates(
@@ -113,7 +137,7 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAU
     with asking(workspace, settings.memory, **tables) as ask:
         listed = _number(ask, "SELECT count(*) FROM waves")
         if not classify.compare(ask):
-            return _nothing(held.version, listed, folder)
+            return _nothing(held, listed, folder)
         classify.classify(ask, _decoder(ask))
         return Change(
             base=held.version,
@@ -128,14 +152,15 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAU
             ),
             keys=_copied(ask, classify.KEYS, folder / "keys.parquet"),
             digests=_copied(ask, classify.DIGESTS, folder / "digests.parquet"),
+            held=held.path,
         )
 
 
-def _nothing(base: int, listed: int, folder: Path) -> Change:
+def _nothing(held: Snapshot, listed: int, folder: Path) -> Change:
     """The change of most nights: all that is listed is live, and as it was."""
     keys = pa.schema([(name, pa.string()) for name in ("key", "kind", "reason", "digest")])
     return Change(
-        base=base,
+        base=held.version,
         counts=dict.fromkeys((*CLASSES, "removed"), 0) | {"unchanged": listed, "listed": listed},
         bytes=0,
         live_before=listed,
@@ -145,6 +170,7 @@ def _nothing(base: int, listed: int, folder: Path) -> Change:
         doomed=_saved(np.empty(0, np.uint64), folder / "doomed.npy"),
         keys=_written(keys, folder / "keys.parquet"),
         digests=_written(pa.schema([("digest", pa.string())]), folder / "digests.parquet"),
+        held=held.path,
     )
 
 
