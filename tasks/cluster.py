@@ -7,6 +7,7 @@ shard, a part of one) at a time; only as many items are drawn as the actors can 
 import atexit
 import math
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -101,7 +102,10 @@ def connect(plan: ClusterPlan) -> None:
             "object_store_memory": OBJECT_STORE_BYTES,
             "include_dashboard": False,
         }
-    ray.init(logging_level="ERROR", log_to_driver=False, **settings)
+    with warnings.catch_warnings():
+        # Ray's servers are forked and exec at once: what lance fears of a fork cannot come about
+        warnings.filterwarnings("ignore", "lance is not fork-safe")
+        ray.init(logging_level="ERROR", log_to_driver=False, **settings)
     _ours = True
     atexit.register(shutdown)
 

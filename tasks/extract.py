@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import takewhile
+from math import floor
 from typing import Final, Literal
 
 import numpy as np
@@ -65,7 +66,7 @@ class ExtractPlan(Plan):
 
     def allowed(self, pictures: int) -> int:
         """How many of PICTURES may be bad."""
-        return max(self.min_failures, int(self.failure_budget * pictures))
+        return max(self.min_failures, floor(self.failure_budget * pictures + 1e-9))
 
 
 class Limits(Plan):
@@ -152,7 +153,7 @@ def extract(
             for described in answers:
                 tally.add(described)
         cache.merge(CACHE_PARTS)
-    tally.check(tally.cached + tally.done)
+    tally.check(len(known) + tally.done)
     seconds = time.monotonic() - begun
     return Extraction(
         embedded=tally.embedded,

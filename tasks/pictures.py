@@ -98,7 +98,7 @@ def missing(store: Store, dataset: str, version: int, encoder: str) -> pa.Table:
     with duckdb.connect(config=_DUCKDB) as connection:
         connection.register("live", live.to_reader())
         connection.register("known", pa.RecordBatchReader.from_batches(SAID, known))
-        found = connection.execute(_MISSING).to_arrow_table()
+        found = connection.sql(_MISSING).to_arrow_table()
     return found.cast(PICTURES)
 
 
