@@ -123,7 +123,7 @@ def account(store: Store, change: "Change", lineage: Lineage, papers: str, run: 
             "deferred": change.counts.get("deferred", 0) + waiting,
         }
         _list_missing(ask, images if bad else None)
-        missing = ask.execute("SELECT * FROM missing ORDER BY state, key").to_arrow_table()
+        missing = ask.sql("SELECT * FROM missing ORDER BY state, key").to_arrow_table()
         file = f"{papers}/missing.csv" if len(missing) > INLINE else ""
         if file:
             store.write(file, _csv(missing))

@@ -1,6 +1,5 @@
 """Gates: what a night must prove before search uses it; and the moves of the production alias."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -173,8 +172,8 @@ def judge(
                 gates.ann_recall,
                 recall is not None and recall < gates.ann_recall,
                 accepted,
-                f"The ANN index finds {_shown(recall)} of the 10 nearest images, at least "
-                f"{gates.ann_recall:.3f} must be found. Rebuild it, or probe more partitions.",
+                f"Search finds {'an unknown share' if recall is None else f'{recall:.3f}'} of the 10 "
+                f"nearest images, and at least {gates.ann_recall:.3f} must be found.",
             ),
             _figure(
                 "uncomputed",
@@ -258,18 +257,17 @@ def _mass_deletion(change: "Change", gates: GatesPlan, accepted: frozenset[str])
 
 def _fall(scores: Scores, gates: GatesPlan, accepted: frozenset[str]) -> Figure:
     fall = scores.fall
-    ours, theirs = scores.compared or (None, None)
-    low, high = scores.interval or (math.nan, math.nan)
-    return _figure(
-        "fall",
-        fall,
-        gates.fall,
-        fall is not None and fall > gates.fall,
-        accepted,
-        f"{scores.headline} is {_shown(ours)} against {_shown(theirs)} of production on the same "
-        f"{scores.queries} queries: a fall of {_shown(fall)} (the difference lies within "
-        f"{low:+.3f} and {high:+.3f} at 95 %), at most {gates.fall:.3f} is tolerated.",
-    )
+    if scores.compared is None or scores.interval is None or fall is None:
+        sentence = f"Not compared with {scores.against or 'production, of which there is none'}."
+    else:
+        (ours, theirs), (low, high) = scores.compared, scores.interval
+        sentence = (
+            f"{scores.headline} is {ours:.3f} against {theirs:.3f} of production on the same "
+            f"queries and images: a difference of {ours - theirs:+.3f} ({low:+.3f} to {high:+.3f} "
+            f"at 95 %), and a fall of {gates.fall:.3f} is tolerated."
+        )
+    beyond = fall is not None and fall > gates.fall
+    return _figure("fall", fall, gates.fall, beyond, accepted, sentence)
 
 
 def _needed(scores: Scores) -> dict[str, float | None]:
@@ -294,7 +292,3 @@ def _figure(
     return Figure(
         gate, value, bound, beyond and gate not in accepted, beyond and gate in accepted, sentence
     )
-
-
-def _shown(value: float | None) -> str:
-    return "nothing" if value is None else f"{value:.3f}"

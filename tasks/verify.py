@@ -261,11 +261,10 @@ def _drifted(
 
 def _sampled(ask: Any, index: lance.LanceDataset, embed: int) -> Sequence[dict[str, Any]]:
     """EMBED rows of the index, those of the smallest digests, with where their bytes lie."""
-    chosen = ask.execute(
+    chosen = ask.sql(
         'SELECT held.key AS key, shard, "offset", length FROM held JOIN live USING (key, digest) '
-        "ORDER BY digest, key LIMIT ?",
-        [embed],
-    ).fetch_arrow_table()
+        f"ORDER BY digest, key LIMIT {int(embed)}"
+    ).to_arrow_table()
     keys = chosen["key"].combine_chunks()
     found: dict[str, Any] = {}
     for batch in index.scanner(["key", VECTOR]).to_batches():

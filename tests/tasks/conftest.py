@@ -1,15 +1,18 @@
-"""A dataset without images: manifest rows and descriptors made up, for tests of index tables."""
+"""Two ways to an index: made-up rows and descriptors, and nights over a folder of real pictures."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import lance
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
+from data.aliases import Alias, Pointer
 from data.descriptors import DescriptorCache, descriptor_schema
 from data.indexes import VECTOR, index_name, index_table, vectors_of
 from data.lineage import Lineage
@@ -17,8 +20,19 @@ from data.manifest import MANIFEST, manifest
 from data.plan import digest_of
 from data.store import Store
 from data.tables import RUN
+from tasks.balance import Ledger, balance
 from tasks.cluster import ClusterPlan
+from tasks.evaluate import EvaluatePlan, evaluate
+from tasks.extract import ExtractPlan, Limits, extract, missing
 from tasks.index import Candidate, IndexPlan, index, seal
+from tasks.plan import Change, candidates
+from tasks.plan import plan as plan_change
+from tasks.promote import GatesPlan, judge, now, promote
+from tasks.register import quarantine, register
+from tasks.scan import ScanPlan, SourcePlan, scan
+from tasks.shard import ShardPlan, shard
+from tasks.train import train
+from tasks.train_plan import TrainPlan
 
 FLOAT = pa.float32()
 
@@ -158,3 +172,95 @@ def world(request: pytest.FixtureRequest, store: Store) -> World:
 def real_world(store: Store) -> World:
     """A world of real-valued descriptors."""
     return World(store)
+
+
+@dataclass
+class Life:
+    """A folder of real pictures and the nights that index it, stage by stage, without the flow."""
+
+    store: Store
+    root: Path
+    workspace: Path
+    train: TrainPlan
+    evaluate: EvaluatePlan = field(default_factory=lambda: EvaluatePlan(queries=20, k=10))
+    gates: GatesPlan = GatesPlan()
+    recipe: str = "toy"
+    dataset: str = "pictures"
+    nights: int = 0
+    limits: Limits = Limits()
+
+    @property
+    def alias(self) -> Alias:
+        return Alias(self.store, self.recipe)
+
+    def change(self) -> Change:
+        """What tonight's listing changes; its images are in shards afterwards."""
+        self.nights += 1
+        room = self.workspace / f"night-{self.nights}"
+        source = SourcePlan(dataset="folder", root=str(self.root))
+        for wave in scan(source, ScanPlan(), room):
+            wanted = candidates(self.store, self.dataset, room, wave)
+            plan = ShardPlan()
+            shard(self.store, self.dataset, source, wanted, plan, ClusterPlan(), room)
+        return plan_change(self.store, self.dataset, room)
+
+    def night(self, accept: tuple[str, ...] = ()) -> Ledger:
+        """One whole night; what it ends with."""
+        change, store, dataset = self.change(), self.store, self.dataset
+        run, check = f"run-{self.nights}", lambda: None
+        before = self.alias.current()
+        version = register(store, dataset, change, run, check)
+        encoder = train(store, dataset, version, self.train, ClusterPlan(), lambda *_: None)
+        extraction = extract(
+            store,
+            dataset,
+            missing(store, dataset, version, encoder),
+            encoder,
+            ExtractPlan(device="cpu"),
+            ClusterPlan(),
+            self.limits,
+            lambda *_: None,
+        )
+        version = quarantine(store, dataset, extraction.bad, run, check)
+        name = index_name(self.recipe, encoder)
+        found = index(
+            store, name, dataset, version, encoder, IndexPlan(), ClusterPlan(), run, check
+        )
+        scores = evaluate(store, found, before, dataset, self.evaluate)
+        verdict = judge(self.gates, change, extraction, scores, found, accept)
+        lineage = seal(store, found, {"recipe": self.recipe, "metrics": scores.candidate}, check)
+        pointer = Pointer(
+            table=lineage.table,
+            version=lineage.version,
+            run=lineage.run,
+            moved=now(),
+            why="promoted",
+            accepted=verdict.accepted,
+        )
+        ledger = balance(
+            store,
+            self.recipe,
+            change,
+            lineage,
+            scores,
+            verdict,
+            run=run,
+            embedded=extraction.embedded,
+            waiting=extraction.deferred,
+            production=pointer if verdict.promote else before,
+            before=before,
+            papers=f"runs/{self.recipe}/{run}",
+            rates={},
+            seconds={},
+        )
+        if verdict.promote:
+            promote(store, self.recipe, pointer, check, before)
+        return ledger
+
+
+@pytest.fixture
+def life(store: Store, picture_folder: Callable[..., Path], tmp_path: Path) -> Life:
+    """Twenty-four pictures of four classes, and an encoder with weights as they are drawn."""
+    torch.set_num_threads(1)
+    plan = TrainPlan(epochs=0, size=32, width=8, dimensions=16, device="cpu")
+    return Life(store, picture_folder(24), tmp_path / "work", plan)
