@@ -209,7 +209,7 @@ def test_another_recipe_over_the_same_dataset_keeps_all_it_names(real_world: "Wo
 
 
 def test_a_dry_run_names_what_a_run_removes_and_changes_nothing(real_world: "World") -> None:
-    nights(real_world, 5)
+    nights(real_world, 5, IndexPlan(exact_below=30, fragments=1, unindexed=0))
     real_world.store.write("shards/pictures/orphan.tar", b"x" * 1000)
     before = everything(real_world)
     planned = clean(real_world.store, "pictures", "toy", ONLY_NEWEST, dry_run=True)
