@@ -81,9 +81,8 @@ def verify(
     Ends with exit code 1 where something is missing, extra, stale or corrupt.
     """
     plan, store = the_recipe(recipe), the_store()
-    from tasks.verify import verify as prove
-
     from tasks.search import resolve
+    from tasks.verify import verify as prove
 
     findings = prove(store, plan.name, resolve(store, plan.name, at), embed=embed)
     found = show.plain(findings)

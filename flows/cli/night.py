@@ -1,6 +1,5 @@
-"""Verbs of the nightly run: plan, reindex, report, explain."""
+"""Verbs of the nightly run: plan, reindex."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,18 +8,13 @@ import typer
 from flows.cli import show
 from flows.cli.app import DryRun, Json, RecipeWord, app, the_recipe, the_store
 from flows.cli.exits import HELD, Misuse
+from flows.cli.papers import tell_ledger, tell_plan
 from flows.orchestration import answers, server_url
 
 if TYPE_CHECKING:
-    from tasks.balance import Ledger
-
     from flows.recipe import Recipe
+    from tasks.balance import Ledger
     from tasks.extract import Limits
-
-CHANGES = (
-    "listed", "added", "changed", "moved", "duplicate", "touched", "relabelled", "removed",
-    "unchanged", "quarantined", "deferred",
-)  # fmt: skip
 
 
 @app.command()
@@ -30,7 +24,7 @@ def plan(recipe: RecipeWord, json: Json = False) -> None:
     if json:
         show.machine(found)
     else:
-        _show_plan(found)
+        tell_plan(found)
 
 
 @app.command()
@@ -52,6 +46,10 @@ def reindex(
     plots: Annotated[
         Path | None, typer.Option(help="Write the history of metrics to this CSV file.")
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Write what happens to this file, an event a line; no flow run."),
+    ] = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -69,7 +67,7 @@ def reindex(
     limits = Limits(max_embeds=max_embeds, max_minutes=max_minutes)
     progress = show.ProgressLine()
     try:
-        ledger = _run(here, recipe, told)(accept or [], limits, progress)
+        ledger = _run(recipe, told, accept or [], limits, here, trace, progress)
     finally:
         progress.close()
     if metrics:
@@ -79,64 +77,9 @@ def reindex(
     if json:
         show.machine(show.plain(ledger))
     else:
-        _show_ledger(ledger)
+        tell_ledger(ledger)
     if ledger.held_by:
         raise typer.Exit(HELD)
-
-
-@app.command()
-def report(
-    recipe: RecipeWord,
-    run: Annotated[str, typer.Option(help="A run; the last one if left out.")] = "",
-    html: Annotated[
-        Path | None, typer.Option(help="Copy the report with its pictures to this file.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Show what a run did: its ledger, and where its report lies."""
-    name, store = the_recipe(recipe).name, the_store()
-    from tasks.balance import Ledger
-
-    from flows.night import RUNS, last_paper
-
-    ledger = Ledger.model_validate_json(
-        last_paper(store, name, "ledger.json", [run] if run else None)
-    )
-    page = f"{RUNS}/{name}/{ledger.run}/report.html"
-    if html:
-        if not store.exists(page):
-            raise Misuse(f"Run {ledger.run} left no report.html in {store.root}.")
-        html.write_bytes(store.read(page))
-    where = str(html) if html else store.uri(page) if store.exists(page) else None
-    if json:
-        show.machine(show.plain(ledger) | {"report": where})
-        return
-    _show_ledger(ledger)
-    if where:
-        typer.echo(f"report: {where}")
-
-
-@app.command()
-def explain(
-    recipe: RecipeWord,
-    key: Annotated[str, typer.Argument(help="An image's key, as the source spells it.")],
-    json: Json = False,
-) -> None:
-    """Say for one image where it is and what made it so, or why it cannot be found."""
-    told, store = the_recipe(recipe), the_store()
-    from flows.explain import explain as account
-
-    found = account(store, told, key)
-    if json:
-        show.machine(found)
-        return
-    typer.echo(f"{key}: {found['why']}")
-    for part in ("manifest", "index"):
-        if found[part]:
-            typer.echo(f"\n{part}")
-            show.facts(found[part])
-    if found.get("same_bytes"):
-        typer.echo(f"\nthe same bytes: {', '.join(found['same_bytes'][:10])}")
 
 
 def _preview(recipe: "Recipe") -> dict[str, Any]:
@@ -146,28 +89,43 @@ def _preview(recipe: "Recipe") -> dict[str, Any]:
 
 
 def _run(
-    here: bool, word: str, recipe: "Recipe"
-) -> "Callable[[list[str], Limits, show.ProgressLine], Ledger]":
-    """How a night of RECIPE is run: as a flow run where a Prefect server is configured, else here.
+    word: str,
+    recipe: "Recipe",
+    accept: list[str],
+    limits: "Limits",
+    here: bool,
+    trace: Path | None,
+    progress: show.ProgressLine,
+) -> "Ledger":
+    """The ledger of a night of RECIPE: a flow run where a Prefect server is configured, or not.
 
     Raises:
         Misuse: a server is configured and does not answer.
     """
-    url = "" if here else server_url()
-    if url and not answers(url):
+    url = "" if here or trace else server_url()
+    if not url:
+        from flows.reindex import reindex as night
+        from flows.trace import Trace
+
+        if trace is None:
+            return night(recipe, store=the_store(), accept=accept, limits=limits, progress=progress)
+        with Trace(trace, progress) as told:
+            return night(
+                recipe,
+                store=the_store(),
+                accept=accept,
+                limits=limits,
+                progress=told.progress,
+                stage=told.stage,
+            )
+    if not answers(url):
         raise Misuse(
             f"The Prefect server {url} does not answer. Start it, unset PREFECT_API_URL, or run "
             f"without it: nightjar reindex {word} --here"
         )
-    if url:
-        from flows.deployments import run_here
+    from flows.deployments import run_here
 
-        return lambda accept, limits, progress: run_here(word, accept, limits, progress)
-    from flows.reindex import reindex as night
-
-    return lambda accept, limits, progress: night(
-        recipe, store=the_store(), accept=accept, limits=limits, progress=progress
-    )
+    return run_here(word, accept, limits, progress)
 
 
 def _history(recipe: str, path: Path) -> None:
@@ -185,34 +143,3 @@ def _history(recipe: str, path: Path) -> None:
         for night, line in enumerate(lines, 1):
             values = [line.metrics.get(name, "") for name in names]
             rows.writerow([night, f"{line.table}@{line.version}", *values])
-
-
-def _show_plan(found: dict[str, Any]) -> None:
-    """The preview in words."""
-    show.table([[name, found[name]] for name in CHANGES if name in found])
-    rest = {name: value for name, value in found.items() if name not in CHANGES}
-    if "bytes" in rest:
-        rest["bytes"] = show.amount(rest["bytes"])
-    if rest.get("seconds") is not None and isinstance(rest["seconds"], int | float):
-        rest["seconds"] = show.duration(rest["seconds"])
-    typer.echo("")
-    show.facts({name: value for name, value in rest.items() if not isinstance(value, dict)})
-
-
-def _show_ledger(ledger: "Ledger") -> None:
-    """The ledger in words."""
-    found = show.plain(ledger)
-    show.table([[name, found[name]] for name in CHANGES if name in found])
-    typer.echo("")
-    show.facts(
-        {
-            name: found.get(name)
-            for name in ("run", "embedded", "dataset_version", "index_version", "encoder")
-        }
-        | {"metrics": "  ".join(f"{k} {v:.3f}" for k, v in (found.get("metrics") or {}).items())}
-        | {"took": show.duration(sum((found.get("seconds") or {}).values()))}
-    )
-    if ledger.held_by:
-        typer.echo(f"\nHELD by {ledger.held_by}: production stays where it was")
-    else:
-        typer.echo(f"\n{'published' if ledger.promoted else 'not published'}")

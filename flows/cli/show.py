@@ -134,7 +134,7 @@ def line(stage: str, done: int, total: int, note: str, seconds: float) -> str:
     """The progress line's words: ``extract  640/2,000  212 images/s  6 s left  1 failed``."""
     words = [f"{stage:<8}", f"{done:,}/{total:,}" if total else f"{done:,}"]
     rate = done / seconds if seconds > 0 else 0.0
-    if rate:
+    if rate and not note:
         words.append(f"{rate:,.0f} images/s")
         if total > done:
             words.append(f"{duration((total - done) / rate)} left")
