@@ -37,15 +37,16 @@ SHOWN: Final = 5
 class EvaluatePlan(Plan):
     """How the versions of an index are measured."""
 
-    queries: int = Field(200, ge=1, description="queries, the same every night")
+    queries: int = Field(default=200, ge=1, description="queries, the same every night")
     split: str | None = Field(
-        None, description="the split that asks, the others answer; none: a sample asks all"
+        default=None, description="the split that asks, the others answer; none: a sample asks all"
     )
     protocol: Literal["auto", "labels", "known_item"] = Field(
-        "auto", description="labels where there are any; else altered copies look for their image"
+        default="auto",
+        description="labels where there are any; else altered copies look for their image",
     )
-    k: int = Field(100, ge=TOP, description="ranks counted")
-    examples: int = Field(12, ge=0, description="queries whose answers the report shows")
+    k: int = Field(default=100, ge=TOP, description="ranks counted")
+    examples: int = Field(default=12, ge=0, description="queries whose answers the report shows")
 
 
 @dataclass(frozen=True)

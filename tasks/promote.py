@@ -29,17 +29,22 @@ class GatesPlan(Plan):
     """What holds a night back from production."""
 
     fall: float = Field(
-        0.02, ge=0, le=1, description="tolerated fall of the headline metric, absolute"
+        default=0.02, ge=0, le=1, description="tolerated fall of the headline metric, absolute"
     )
     mass_deletion: float = Field(
-        0.2, ge=0, le=1, description="tolerated share of live images that are removed in one night"
+        default=0.2,
+        ge=0,
+        le=1,
+        description="tolerated share of live images that are removed in one night",
     )
     coverage: float = Field(
-        0.95, ge=0, le=1, description="least share of the good images that can be searched"
+        default=0.95, ge=0, le=1, description="least share of the good images that can be searched"
     )
-    min_rows: int = Field(1, ge=0, description="fewest images of an index that is published")
+    min_rows: int = Field(
+        default=1, ge=0, description="fewest images of an index that is published"
+    )
     ann_recall: float = Field(
-        0.9, ge=0, le=1, description="least recall@10 of the ANN index against exact search"
+        default=0.9, ge=0, le=1, description="least recall@10 of the ANN index against exact search"
     )
 
 
@@ -172,8 +177,9 @@ def judge(
                 gates.ann_recall,
                 recall is not None and recall < gates.ann_recall,
                 accepted,
-                f"Search finds {'an unknown share' if recall is None else f'{recall:.3f}'} of the 10 "
-                f"nearest images, and at least {gates.ann_recall:.3f} must be found.",
+                "Search finds "
+                + ("an unknown share" if recall is None else f"{recall:.3f}")
+                + f" of the 10 nearest images, and at least {gates.ann_recall:.3f} must be found.",
             ),
             _figure(
                 "uncomputed",

@@ -183,11 +183,11 @@ class Life:
     workspace: Path
     train: TrainPlan
     evaluate: EvaluatePlan = field(default_factory=lambda: EvaluatePlan(queries=20, k=10))
-    gates: GatesPlan = GatesPlan()
+    gates: GatesPlan = field(default_factory=GatesPlan)
     recipe: str = "toy"
     dataset: str = "pictures"
     nights: int = 0
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def alias(self) -> Alias:
