@@ -6,9 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from data.store import Store
+
+# how long an example takes says how busy the machine is, not whether the property holds
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 SHARED_DATASETS = Path(__file__).parents[2] / "shared" / "datasets"
 
