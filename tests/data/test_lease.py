@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from data import lease as module
 from data.lease import KEPT, Holder, Lease, LeaseHeld, LeaseLost, holder
 from data.store import Store
 
@@ -212,7 +212,7 @@ def test_a_silent_holder_elsewhere_is_followed_whatever_its_clock_says(store: St
 
 def test_a_beating_holder_elsewhere_is_respected_whatever_its_clock_says(store: Store) -> None:
     there = elsewhere(store, 5, renewed=1.0)
-    stop = module.threading.Event()
+    stop = threading.Event()
 
     def beat() -> None:
         renewed = 1.0
@@ -221,7 +221,7 @@ def test_a_beating_holder_elsewhere_is_respected_whatever_its_clock_says(store: 
             beaten = there.model_copy(update={"renewed": renewed})
             store.write("leases/toy/000001.json", beaten.model_dump_json().encode())
 
-    heart = module.threading.Thread(target=beat)
+    heart = threading.Thread(target=beat)
     heart.start()
     try:
         with pytest.raises(LeaseHeld, match="process 1 on far"), Lease(store, "toy"):
@@ -234,7 +234,7 @@ def test_a_beating_holder_elsewhere_is_respected_whatever_its_clock_says(store: 
 def test_a_release_elsewhere_ends_the_wait(store: Store) -> None:
     there = elsewhere(store, 60)
     done = there.model_copy(update={"state": "released"})
-    release = module.threading.Timer(
+    release = threading.Timer(
         0.3, lambda: store.write("leases/toy/000001.json", done.model_dump_json().encode())
     )
     release.start()
