@@ -45,10 +45,10 @@ LIMIT: Final = "night's limit"
 class ShardPlan(Plan):
     """How large a shard is, and when it is rewritten."""
 
-    images: int = Field(1000, gt=0, description="candidates a shard at most")
-    megabytes: int = Field(256, gt=0, description="MB of listed bytes a shard at most")
+    images: int = Field(default=1000, gt=0, description="candidates a shard at most")
+    megabytes: int = Field(default=256, gt=0, description="MB of listed bytes a shard at most")
     dead_share: float = Field(
-        0.5, gt=0, le=1, description="share of a shard's bytes, no longer in use, that is too much"
+        default=0.5, gt=0, le=1, description="share of a shard's bytes, no longer in use, that is too much"
     )
 
 

@@ -83,7 +83,7 @@ def reindex(
 
 
 def _preview(recipe: "Recipe") -> dict[str, Any]:
-    from flows.reindex import preview
+    from flows.preview import preview
 
     return preview(recipe, the_store())
 
