@@ -232,15 +232,18 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _orientation(content: bytes) -> int:
     """How a JPEG asks to be turned (EXIF tag 274): 1 is upright."""
-    if b"Exif\0\0" not in content[:65_536]:  # spares most pictures a second look at their header
+    start = content.find(b"Exif\0\0", 0, 65_536)
+    if start < 4 or content[start - 4 : start - 2] != b"\xff\xe1":
         return 1
-    with _open(content) as image:
-        try:
-            turned = image.getexif().get(274, 1)
-        except MemoryError:
-            raise
-        except Exception:  # a broken EXIF block spoils no picture
-            return 1
+    length = int.from_bytes(content[start - 2 : start])
+    exif = Image.Exif()
+    try:
+        exif.load(content[start : start + length])
+        turned = exif.get(274, 1)
+    except MemoryError:
+        raise
+    except Exception:  # a broken EXIF block spoils no picture, whatever Pillow says of it
+        return 1
     return turned if isinstance(turned, int) else 1
 
 

@@ -24,7 +24,10 @@ class SelfSupervised(Supervision):
         self.temperature = own if lesson.temperature is None else lesson.temperature
         dimensions = lesson.dimensions
         self.project: nn.Module = nn.Identity()
-        if not self.binary:
+        if self.binary:
+            # whitened features cannot grow, so how sure a bit may be is learned apart from them
+            self.gain = nn.Parameter(torch.tensor(3.0))
+        else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(lesson.seed)
                 self.project = nn.Sequential(
@@ -41,7 +44,8 @@ class SelfSupervised(Supervision):
         if not self.binary:
             views = self.project(features)
             return losses.ntxent(views[:count], views[count:], self.temperature)
+        logits = features * self.gain
         noise = torch.rand(
             (2, count, features.shape[1]), generator=batch.generator, device=features.device
         )
-        return losses.cibhash(features[:count], features[count:], noise, self.temperature)
+        return losses.cibhash(logits[:count], logits[count:], noise, self.temperature)

@@ -1,0 +1,65 @@
+"""Views are pictures of the same kind, decided by their generator alone, each on its own."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from models import augment
+
+Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def pictures(count: int = 4) -> torch.Tensor:
+    return torch.rand(count, 3, 24, 32, generator=seeded(9))
+
+
+@pytest.mark.parametrize("change", [augment.gentle, augment.strong])
+def test_views_are_pictures_that_the_generator_alone_decides(change: Change) -> None:
+    views = change(pictures(), seeded())
+    assert views.shape == (4, 3, 24, 32)
+    assert views.min() >= 0
+    assert views.max() <= 1
+    assert torch.equal(change(pictures(), seeded()), views)
+    assert not torch.equal(change(pictures(), seeded(1)), views)
+
+
+@pytest.mark.parametrize("change", [augment.gentle, augment.strong])
+def test_each_picture_of_a_batch_is_changed_differently(change: Change) -> None:
+    alike = pictures(1).expand(6, -1, -1, -1)
+    views = change(alike, seeded())
+    assert all(not torch.allclose(views[0], view) for view in views[1:])
+
+
+def test_a_whole_window_without_mirror_changes_nothing() -> None:
+    square = torch.rand(3, 3, 16, 16, generator=seeded(2))
+    # the sides of a window that covers all may not exceed it, whatever their ratio
+    kept = augment.crop(square, seeded(), smallest=1.0, flip=False)
+    assert kept.shape == square.shape
+    flat = torch.full((3, 3, 16, 16), 0.3)
+    assert torch.allclose(augment.crop(flat, seeded(), smallest=0.2, flip=True), flat, atol=1e-6)
+
+
+def test_a_mirror_comes_in_half_of_the_cases_and_only_if_wanted() -> None:
+    ramp = torch.linspace(0, 1, 16).expand(400, 3, 16, 16)
+    for flip, low, high in ((True, 150, 250), (False, 0, 0)):
+        views = augment.crop(ramp, seeded(), smallest=0.5, flip=flip)
+        mirrored = int((views[:, 0, 8, -1] < views[:, 0, 8, 0]).sum())
+        assert low <= mirrored <= high
+
+
+def test_colours_of_no_strength_stay() -> None:
+    assert torch.allclose(augment.colour(pictures(), seeded(), 0.0), pictures(), atol=1e-5)
+
+
+def test_grey_pictures_stay_grey_and_a_full_share_loses_colour() -> None:
+    plain = torch.rand(4, 1, 8, 8, generator=seeded(1)).expand(-1, 3, -1, -1) * 0.5 + 0.2
+    views = augment.colour(plain, seeded(), 0.4)
+    assert torch.allclose(views[:, 0], views[:, 2], atol=1e-4)
+    lost = augment.grey(pictures(), seeded(), 1.0)
+    assert torch.allclose(lost[:, 0], lost[:, 1])
+    assert torch.equal(augment.grey(pictures(), seeded(), 0.0), pictures())

@@ -1,0 +1,95 @@
+"""Every network in the table keeps the encoder's contract."""
+
+import pytest
+import torch
+
+from data.taxonomy import Network
+from models.networks import NETWORKS
+from models.networks.base import Encoder
+from models.networks.convolutional import Average, ConvolutionalEncoder, GeM, stem_for
+
+
+@pytest.fixture(params=sorted(NETWORKS))
+def encoder(request: pytest.FixtureRequest) -> Encoder:
+    torch.manual_seed(0)
+    return NETWORKS[request.param](24)
+
+
+def images(count: int, size: int) -> torch.Tensor:
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(size))
+
+
+@pytest.mark.parametrize("size", [28, 32, 64])
+def test_features_are_unit_vectors_of_the_promised_length(encoder: Encoder, size: int) -> None:
+    for mode in (True, False):
+        features = encoder.train(mode)(images(4, size))
+        assert features.shape == (4, 24)
+        assert features.dtype == torch.float32
+        assert torch.allclose(features.norm(dim=1), torch.ones(4), atol=1e-5)
+
+
+def test_features_of_an_image_do_not_depend_on_its_neighbours(encoder: Encoder) -> None:
+    encoder(images(8, 32))
+    batch = images(6, 32)
+    with torch.inference_mode():
+        together = encoder.eval()(batch)
+        alone = torch.cat([encoder(batch[row : row + 1]) for row in range(6)])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_every_parameter_learns(encoder: Encoder) -> None:
+    encoder.train()(images(4, 32))[:, 0].sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_only_the_head_of_a_frozen_encoder_learns(encoder: Encoder) -> None:
+    encoder.freeze()
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    encoder.train()
+    encoder(images(4, 32))[:, 0].sum().backward()
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            if parameter.grad is not None:
+                parameter.sub_(parameter.grad)
+    for name, value in encoder.state_dict().items():
+        assert torch.equal(value, before[name]) != name.startswith("head."), name
+
+
+@pytest.mark.parametrize("width", [4, 8, 12, 16])
+@pytest.mark.parametrize(("stem", "size"), [(1, 28), (2, 96), (4, 112), (8, 224)])
+def test_a_narrow_network_learns_in_channels_last(width: int, stem: int, size: int) -> None:
+    encoder = ConvolutionalEncoder(8, width=width, stem=stem)
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    batch = images(2, size).contiguous(memory_format=torch.channels_last)
+    encoder(batch)[:, 0].sum().backward()  # crashed the process once, see Block
+    assert all(parameter.grad is not None for parameter in encoder.parameters())
+
+
+def test_pictures_of_every_size_reach_a_map_of_like_size() -> None:
+    for size, stem in ((28, 1), (32, 1), (64, 2), (96, 2), (128, 4), (224, 8), (512, 8)):
+        assert stem_for(size) == stem
+
+
+def test_an_impossible_stem_is_refused() -> None:
+    with pytest.raises(ValueError, match="1, 2, 4 or 8 pixels, not 3"):
+        ConvolutionalEncoder(8, stem=3)
+
+
+def test_gem_lies_between_the_mean_and_the_maximum() -> None:
+    maps = torch.rand(2, 5, 7, 7)
+    assert torch.allclose(GeM(1.0)(maps), Average()(maps), atol=1e-5)
+    assert torch.allclose(GeM(200.0)(maps), maps.amax(dim=(2, 3)), rtol=0.03)
+    loops = torch.tensor(
+        [
+            [(sum(float(x) ** 3 for x in plane.flatten()) / 49) ** (1 / 3) for plane in one]
+            for one in maps
+        ]
+    )
+    assert torch.allclose(GeM()(maps), loops, atol=1e-5)
+
+
+def test_the_table_speaks_the_taxonomy() -> None:
+    assert set(NETWORKS) <= set(Network)
+    assert all(issubclass(kind, Encoder) for kind in NETWORKS.values())
