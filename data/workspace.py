@@ -4,6 +4,7 @@ Nothing in it outlives the night. It holds the listing in waves, what became of 
 the manifest as the night found it; one DuckDB after the other asks them, in bounded memory.
 """
 
+import atexit
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,12 +60,12 @@ def snapshot(store: Store, dataset: str, workspace: Path) -> Snapshot:
         return Snapshot(path, int(re.sub(r"\D", "", path.stem)))
     folder.mkdir(parents=True, exist_ok=True)
     latest = manifest(store, dataset).latest()
-    version = latest.version if latest else 0
+    version = 0 if latest is None else latest.version
     path = folder / f"version-{version}.parquet"
     part = path.with_suffix(".part")
     coded = ["shard", "state", "reason", "decoder"]
     with pq.ParquetWriter(part, HELD, compression="lz4", use_dictionary=coded) as out:
-        if latest:
+        if latest is not None:
             scan = latest.scanner(
                 columns=[name for name in HELD.names if name != _ADDRESS.name],
                 with_row_address=True,
@@ -126,6 +127,7 @@ def _database(spill: str, memory: int) -> Any:
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
+    atexit.register(_database.cache_clear)  # DuckDB complains of what outlives the interpreter
     return duckdb.connect(config=settings)
 
 
