@@ -114,7 +114,7 @@ class Table:
                 fields_modified=[],
             )
         transaction = lance.Transaction(
-            read_version=base.version if base else 0,
+            read_version=0 if base is None else base.version,  # an empty table is false
             operation=operation,
             transaction_properties=dict(properties),
         )
