@@ -1,0 +1,234 @@
+"""Search answers from one index version by the encoder that made it, or says why it cannot."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from data.aliases import Alias, Pointer
+from data.indexes import METRIC, index_table
+from data.store import Store
+from models.pixels import BadImage
+from models.weights import EncoderSpec, build, load, save
+from tasks.search import ANSWER, MixedEncoders, Searcher, previous, resolve
+
+if TYPE_CHECKING:
+    from tests.tasks.conftest import Life, World
+
+
+def pictures(n: int) -> dict[str, tuple[str, str, str]]:
+    return {f"{i:03d}": (f"content {i}", f"class {i % 3}", "live") for i in range(n)}
+
+
+def searched(world: "World", n: int = 40) -> Searcher:
+    world.write(pictures(n))
+    world.describe_all()
+    lineage = world.night("run-1")
+    return Searcher(world.store, lineage.table, lineage.version)
+
+
+def pointed(world: "World", version: int, run: str = "run") -> Pointer:
+    alias = Alias(world.store, world.recipe)
+    to = Pointer(table=world.table, version=version, run=run, moved=run, why="by hand")
+    alias.move(to, alias.current())
+    return to
+
+
+def distances(world: "World", query: np.ndarray) -> dict[str, float]:
+    """The distance of every key to QUERY, by the definition."""
+    found = {}
+    for key, (digest, _, _) in world.said.items():
+        vector = world.vector(digest)
+        if vector.dtype == np.uint8:
+            found[key] = float(np.unpackbits(vector ^ query).sum())
+        else:
+            found[key] = float(1 - vector.astype(float) @ query.astype(float))
+    return found
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_answers_are_the_nearest_rows_in_order(world: "World", exact: bool) -> None:
+    searcher = searched(world)
+    query = world.vector("0123456789abcdef")
+    answer = searcher.search(query, 7, exact=exact)
+    truth = distances(world, query)
+    assert answer.schema == ANSWER
+    assert answer["key"].to_pylist() == sorted(truth, key=lambda key: (truth[key], key))[:7]
+    assert answer["rank"].to_pylist() == list(range(1, 8))
+    assert answer["distance"].to_pylist() == pytest.approx(sorted(truth.values())[:7], abs=2e-3)
+    first = answer.to_pylist()[0]
+    assert first["uri"] == f"/{first['key']}.jpg"
+    assert first["labels"] == [f"class {int(first['key']) % 3}"]
+
+
+def test_pages_follow_each_other(world: "World") -> None:
+    searcher = searched(world)
+    query = world.vector("0123456789abcdef")
+    pages = [searcher.search(query, 5, offset=offset) for offset in (0, 5)]
+    assert pa.concat_tables(pages) == searcher.search(query, 10)
+
+
+def test_many_queries_are_answered_as_one_by_one(world: "World") -> None:
+    searcher = searched(world)
+    queries = np.stack([world.vector(f"{n:012x}") for n in range(5)])
+    assert searcher.search_rows(queries, 4) == [searcher.search(query, 4) for query in queries]
+
+
+def test_an_index_of_fewer_rows_answers_with_all_of_them(world: "World") -> None:
+    searcher = searched(world, 3)
+    assert len(searcher.search(world.vector("0" * 12), 10)) == 3
+
+
+def test_equally_near_rows_come_in_the_order_of_their_keys(world: "World") -> None:
+    world.write({key: ("one content", "a", "live") for key in ("c", "a", "b")})
+    world.describe_all()
+    lineage = world.night("run-1")
+    searcher = Searcher(world.store, lineage.table, lineage.version)
+    answer = searcher.search(world.vector("0" * 12), 3)
+    assert answer["key"].to_pylist() == ["a", "b", "c"]
+
+
+def test_an_ann_index_that_holds_rows_back_is_asked_exactly(real_world: "World") -> None:
+    searched(real_world, 300)
+    real_world.open().create_index(
+        "vector", "IVF_FLAT", name="vector_ann", metric="cosine", num_partitions=64
+    )
+    real_world.write({"more": ("more", "a", "live")})
+    real_world.describe_all("second")
+    lineage = real_world.night("run-2")
+    searcher = Searcher(real_world.store, lineage.table, lineage.version)
+    assert len(searcher.search(real_world.vector("0" * 12), 250)) == 250
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_fewer_than_one_answer_is_refused(world: "World", k: int) -> None:
+    with pytest.raises(ValueError, match=f"k must be at least 1, not {k}"):
+        searched(world).search(world.vector("0" * 12), k)
+
+
+def test_a_query_that_does_not_fit_is_refused_in_words(real_world: "World") -> None:
+    searcher = searched(real_world)
+    good = real_world.vector("0" * 12)
+    with pytest.raises(ValueError, match=r"must be \(Q, 16\) .* made with encoder eeeeeeeeeeee"):
+        searcher.search(good[:8])
+    with pytest.raises(ValueError, match="NaN"):
+        searcher.search(np.full(16, np.nan, np.float32))
+    with pytest.raises(ValueError, match=r"must be \(16,\) but is \(1, 16\)"):
+        searcher.search(good[None])
+    with pytest.raises(ValueError, match="offset must not be negative"):
+        searcher.search(good, offset=-1)
+
+
+def test_bits_are_asked_for_with_bits(store: Store) -> None:
+    from tests.tasks.conftest import World
+
+    searcher = searched(World(store, pa.uint8()))
+    with pytest.raises(ValueError, match="must be uint8, not float32"):
+        searcher.search(np.zeros(16, np.float32))
+
+
+def test_an_empty_index_says_so(world: "World") -> None:
+    searched(world, 2)
+    world.write(
+        {key: (content, label, "removed") for key, (content, label, _) in pictures(2).items()}
+    )
+    lineage = world.night("run-2")
+    with pytest.raises(ValueError, match="is empty: index images first"):
+        Searcher(world.store, lineage.table, lineage.version).search(world.vector("0" * 12))
+
+
+def test_a_version_that_was_never_sealed_is_not_searched(real_world: "World") -> None:
+    searched(real_world)
+    real_world.write({"new": ("new", "a", "live")})
+    real_world.describe_all("second")
+    unsealed = real_world.index("run-2")
+    with pytest.raises(ValueError, match=r"never sealed .*: choose from 2\."):
+        Searcher(real_world.store, unsealed.table, unsealed.version)
+
+
+def test_encoders_are_not_mixed(real_world: "World") -> None:
+    searcher = searched(real_world)
+    spec = EncoderSpec(dimensions=16)
+    other = load(save(build(spec), spec))
+    with pytest.raises(
+        MixedEncoders, match=f"encoder eeeeeeeeeeee, the query by {other.digest[:12]}"
+    ):
+        Searcher(real_world.store, searcher.lineage.table, searcher.lineage.version, other)
+
+
+def test_the_metric_asked_by_is_the_tables_own(world: "World") -> None:
+    searcher = searched(world)
+    said = index_table(world.store, world.table).open().schema.metadata[METRIC.encode()].decode()
+    assert searcher.metric == said
+
+
+def test_an_image_finds_itself(life: "Life") -> None:
+    life.night()
+    searcher = Searcher(life.store, *resolve(life.store, life.recipe))
+    for path in sorted(life.root.rglob("*.jpg"))[:5]:
+        nearest = searcher.search(path.read_bytes(), 1).to_pylist()[0]
+        assert nearest["key"] == path.relative_to(life.root).as_posix()
+        assert nearest["distance"] == pytest.approx(0, abs=1e-5)
+        assert nearest["labels"] == [path.parent.name]
+
+
+@pytest.mark.parametrize(("content", "reason"), [(b"", "empty"), (b"no image", "not an image")])
+def test_what_is_no_image_is_no_query(life: "Life", content: bytes, reason: str) -> None:
+    life.night()
+    searcher = Searcher(life.store, *resolve(life.store, life.recipe))
+    with pytest.raises(BadImage) as refused:
+        searcher.search(content)
+    assert refused.value.reason == reason
+
+
+def test_versions_are_named_in_five_ways(real_world: "World") -> None:
+    world, store = real_world, real_world.store
+    world.write(pictures(5))
+    world.describe_all()
+    first = world.night("run-1")
+    world.write({"new": ("new", "a", "live")})
+    world.describe_all("second")
+    second = world.night("run-2")
+    pointed(world, first.version)
+    pointed(world, second.version)
+    places = {
+        at: resolve(store, world.recipe, at)
+        for at in (
+            None,
+            "production",
+            "@prev",
+            str(first.version),
+            "run-1",
+            f"{world.table}@{first.version}",
+        )
+    }
+    assert {at for at, place in places.items() if place == (world.table, second.version)} == {
+        None,
+        "production",
+    }
+    assert all(place[0] == world.table for place in places.values())
+    with pytest.raises(ValueError, match=rf"'run-9' is no version of toy: .*{world.table}@"):
+        resolve(store, world.recipe, "run-9")
+
+
+def test_a_number_means_the_table_that_is_in_production(real_world: "World") -> None:
+    from tests.tasks.conftest import World
+
+    one, two = real_world, World(real_world.store, encoder="a" * 64)
+    one.write(pictures(5))
+    two.said = one.said
+    one.describe_all()
+    two.describe_all()
+    assert one.night("run-1").version == two.night("run-1").version == 2
+    with pytest.raises(ValueError, match=r"'2' could be any of toy-aaaaaaaaaaaa@2, toy-eeeee"):
+        resolve(one.store, "toy", "2")
+    pointed(two, 2)
+    assert resolve(one.store, "toy", "2") == (two.table, 2)
+
+
+def test_without_production_it_is_said_what_to_do(store: Store) -> None:
+    with pytest.raises(FileNotFoundError, match="run `nightjar reindex toy`"):
+        resolve(store, "toy")
+    with pytest.raises(FileNotFoundError, match="no earlier production version"):
+        previous(store, "toy")
