@@ -186,5 +186,7 @@ def _healthy(
     """BASE after its repair; as it is where it is sealed, unchanged, and nothing was postponed."""
     last = last_lineage(base)
     if delta.empty and last and lineage_of(base) and not last.health.get("postponed"):
-        return base, {**last.health, "action": "none"}
+        now = last.health.get("after", {})
+        unchanged = {"before": now, "after": now, "action": "none", "why": "nothing changed"}
+        return base, {**last.health, **unchanged, "seconds": 0.0}
     return maintain(table, plan, check, last.health if last else None)

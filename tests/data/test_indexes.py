@@ -26,6 +26,7 @@ from data.indexes import (
 from data.store import Store
 from data.tables import RUN
 
+FLOATS = arrays.from_dtype(np.dtype(np.float32))
 ENCODER = "0123456789abcdef" * 4
 
 
@@ -87,7 +88,7 @@ def test_the_tables_of_a_recipe_are_told_from_those_of_one_with_a_longer_name(
 
 
 def test_a_table_that_is_not_there_names_those_that_are(store: Store) -> None:
-    with pytest.raises(FileNotFoundError, match="No index 'toy' in .*: choose from nothing yet"):
+    with pytest.raises(FileNotFoundError, match=r"No index 'toy' in .*: choose from nothing yet"):
         index_table(store, "toy")
     committed(store, index_schema(pa.float32(), 2, ENCODER), np.ones((1, 2)))
     with pytest.raises(FileNotFoundError, match="choose from toy-0123456789ab"):
@@ -129,7 +130,11 @@ def test_packed_bits_are_compared_by_hamming_distance(store: Store) -> None:
 
 
 @given(
-    arrays.arrays(np.float32, st.tuples(st.integers(0, 9), st.just(3)), elements={"width": 32}),
+    arrays.arrays(
+        np.float32,
+        st.tuples(st.integers(0, 9), st.just(3)),
+        elements=arrays.from_dtype(np.dtype(np.float32)),
+    ),
     st.integers(0, 9),
     st.integers(0, 9),
 )

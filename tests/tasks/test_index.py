@@ -16,14 +16,14 @@ import pytest
 
 from data.delta import DuplicateKeys, changed_since, compare
 from data.descriptors import DescriptorCache, descriptor_schema
-from data.indexes import index_table
+from data.indexes import index_schema, index_table
 from data.lineage import last_lineage, lineage_of, sealed_versions
 from data.manifest import manifest
 from data.store import Store
 from data.tables import RUN
-from tasks.cluster import ClusterPlan
+from tasks.cluster import ClusterPlan, shutdown
 from tasks.index import IndexPlan, index
-from tasks.stage import MissingDescriptor
+from tasks.stage import MissingDescriptor, stage
 
 if TYPE_CHECKING:
     from tests.tasks.conftest import World
@@ -172,6 +172,34 @@ def test_slices_are_staged_in_order_whatever_their_number(real_world: "World") -
     candidate = real_world.index("run-1", IndexPlan(fragment_mb=1))
     assert candidate.health["after"]["fragments"] == 3
     assert real_world.open().to_table(["key"])["key"].to_pylist() == sorted(real_world.said)
+
+
+@pytest.mark.ray
+def test_ray_workers_stage_what_this_process_would(real_world: "World") -> None:
+    real_world.width = 2048
+    real_world.write(pictures(*(f"k{n:04d}" for n in range(1500))))
+    real_world.describe_all()
+    places = np.arange(1500)
+    table = index_table(
+        real_world.store, real_world.table, index_schema(pa.float32(), 2048, real_world.encoder)
+    )
+    try:
+        staged = stage(
+            table,
+            real_world.dataset,
+            1,
+            real_world.encoder,
+            places,
+            500,
+            ClusterPlan(workers=2),
+            here=False,
+        )
+    finally:
+        shutdown()
+    assert len(staged) == 3
+    table.commit(None, staged, np.empty(0, np.uint64), {RUN: "run-1"})
+    assert real_world.open().to_table(["key"])["key"].to_pylist() == sorted(real_world.said)
+    assert real_world.held() == real_world.expected()
 
 
 def test_an_index_that_loses_every_image_is_empty_and_fills_again(world: "World") -> None:
