@@ -70,4 +70,4 @@ def unknown(what: str, word: str, choices: Iterable[str]) -> str:
     words = sorted(str(choice) for choice in choices)
     near = difflib.get_close_matches(word, words, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown {what} {word!r}: choose from {', '.join(words) or 'nothing yet'}.{hint}"
+    return f"Unknown {what} {str(word)!r}: choose from {', '.join(words) or 'nothing yet'}.{hint}"
