@@ -1,14 +1,6 @@
 """An index is brought to a dataset version by one commit, whatever happened before."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import threading
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +9,7 @@ import pytest
 from data.delta import DuplicateKeys, changed_since, compare
 from data.descriptors import DescriptorCache, descriptor_schema
 from data.indexes import index_schema, index_table
-from data.lineage import last_lineage, lineage_of, sealed_versions
 from data.manifest import manifest
-from data.store import Store
 from data.tables import RUN
 from tasks.cluster import ClusterPlan, shutdown
 from tasks.index import IndexPlan, index
@@ -267,159 +257,3 @@ def test_a_key_that_is_there_twice_stops_the_night(world: "World") -> None:
         world.index("run-2")
     with pytest.raises(DuplicateKeys, match="manifest holds more than one row"):
         compare(table.open(), DescriptorCache(world.store, world.encoder), None, 128)
-
-
-def test_a_lost_lease_leaves_the_index_as_it_was(real_world: "World") -> None:
-    real_world.write(pictures("a"))
-    real_world.describe_all()
-    before = real_world.night("run-1")
-    real_world.write(pictures("b"))
-    real_world.describe_all()
-
-    def lost() -> None:
-        raise RuntimeError("another run holds the lease")
-
-    with pytest.raises(RuntimeError, match="another run"):
-        real_world.index("run-2", check=lost)
-    assert real_world.open().version == before.version
-    assert real_world.night("run-3").rows == 2
-
-
-def test_a_run_called_again_after_its_commit_finds_its_own_work(real_world: "World") -> None:
-    real_world.write(pictures("a", "b"))
-    real_world.describe_all()
-    real_world.night("run-1")
-    real_world.write({"a": ("new", "a", LIVE), "b": ("", "a", REMOVED), "c": ("c", "a", LIVE)})
-    real_world.describe_all()
-    first = real_world.index("run-2")
-    again = real_world.index("run-2")
-    assert replace(again, version=0, health={}) == replace(first, version=0, health={})
-    assert (again.upserted, again.deleted) == (2, 1)
-    sealed = real_world.seal(again)
-    assert real_world.seal(again) == sealed
-
-
-def test_the_lineage_is_in_the_version_it_speaks_of_and_in_no_other(world: "World") -> None:
-    world.write(pictures("a"))
-    world.describe_all()
-    candidate = world.index("run-1")
-    assert lineage_of(world.open(candidate.version)) is None
-    sealed = world.seal(candidate, recipe_digest="f" * 64, metrics={"mAP": 0.5}, pin="12.dir")
-    assert sealed.version == candidate.version + 1 == world.open().version
-    assert lineage_of(world.open()) == sealed
-    assert (sealed.rows, sealed.dataset_version, sealed.run) == (1, 1, "run-1")
-    assert sealed.libraries["pylance"]
-    assert sealed.code
-    assert manifest(world.store, world.dataset).open("dataset-1").version == 1
-    world.write(pictures("b"))
-    world.describe_all()
-    world.index("run-2")
-    assert lineage_of(world.open()) is None
-    assert last_lineage(world.open()) == sealed
-    assert sealed_versions(index_table(world.store, world.table)) == [sealed]
-
-
-def test_a_candidate_that_was_overtaken_is_not_sealed(real_world: "World") -> None:
-    real_world.write(pictures("a"))
-    real_world.describe_all()
-    candidate = real_world.index("run-1")
-    real_world.write(pictures("b"))
-    real_world.describe_all()
-    real_world.index("run-2")
-    with pytest.raises(RuntimeError, match="somebody else wrote meanwhile"):
-        real_world.seal(candidate)
-
-
-def test_a_reader_sees_all_of_a_night_or_nothing(real_world: "World") -> None:
-    """Each night changes every label: a reader that saw two labels saw half a night."""
-    keys = [f"k{n}" for n in range(30)]
-    real_world.write(pictures(*keys, label="0"))
-    real_world.describe_all()
-    real_world.night("run-0")
-    done, seen, torn = threading.Event(), set[str](), list[Any]()
-
-    def read() -> None:
-        while not done.is_set():
-            rows = real_world.open().to_table(["key", "labels"])
-            labels = {label for labels in rows["labels"].to_pylist() for label in labels}
-            seen.update(labels)
-            if len(labels) != 1 or len(rows) != 30 - int(min(labels)):
-                torn.append((labels, len(rows)))
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for night in range(1, 9):
-        left = keys[: 30 - night]
-        real_world.write(
-            {**pictures(*left, label=str(night)), keys[30 - night]: ("", "a", REMOVED)}
-        )
-        real_world.describe_all()
-        real_world.night(f"run-{night}")
-    done.set()
-    reader.join()
-    assert torn == []
-    assert len(seen) > 1
-
-
-KILLED = """
-    import os, signal, sys
-    from data.store import Store
-    from data.tables import Table
-    from tasks.cluster import ClusterPlan
-    from tasks.index import IndexPlan, index, seal
-    from tasks import seal as sealing
-
-    root, table, dataset, version, encoder, where = sys.argv[1:]
-    def die(*_, **__):
-        os.kill(os.getpid(), signal.SIGKILL)
-    if where == "sealed but not tagged":
-        sealing._tag = lambda *arguments: die() if arguments[1].startswith("run-") else None
-    store = Store(root)
-    checks = iter([die] if where == "staged" else [lambda: None] * 9)
-    candidate = index(store, table, dataset, int(version), encoder, IndexPlan(exact_below=20),
-        ClusterPlan(), "night", lambda: next(checks)())
-    if where == "committed":
-        die()
-    seal(store, candidate, {"recipe": "toy"}, die if where == "to be sealed" else lambda: None)
-    die()
-"""
-
-
-@pytest.fixture
-def two_worlds(tmp_path: Any) -> "list[World]":
-    from tests.tasks.conftest import World
-
-    worlds = [World(Store(str(tmp_path / name))) for name in ("killed", "undisturbed")]
-    for world in worlds:
-        world.write(pictures(*(f"k{n}" for n in range(40))))
-        world.describe_all()
-        world.night("first", IndexPlan(exact_below=20))
-        world.write({**pictures("new"), "k1": ("other", "a", LIVE), "k2": ("", "a", REMOVED)})
-        world.describe_all()
-    return worlds
-
-
-@pytest.mark.parametrize(
-    "where", ["staged", "committed", "to be sealed", "sealed but not tagged", "sealed"]
-)
-def test_a_night_killed_and_run_again_ends_like_an_undisturbed_one(
-    two_worlds: "list[World]", where: str
-) -> None:
-    killed, undisturbed = two_worlds
-    before = killed.held()
-    names = [killed.store.root, killed.table, killed.dataset, str(killed.version), killed.encoder]
-    ended = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), *names, where],
-        cwd=os.getcwd(),
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert killed.held() == (before if where == "staged" else undisturbed.expected())
-    again = killed.night("night", IndexPlan(exact_below=20))
-    once = undisturbed.night("night", IndexPlan(exact_below=20))
-    assert killed.held() == undisturbed.held() == undisturbed.expected()
-    differing = {"code", "created", "seconds", "health", "version"}
-    assert again.model_dump(exclude=differing) == once.model_dump(exclude=differing)
-    assert killed.open("run-night").version == again.version  # type: ignore[arg-type]
-    assert json.loads(killed.open().metadata["nightjar.lineage"])["run"] == "night"
