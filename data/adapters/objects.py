@@ -9,6 +9,9 @@ from data.adapters.files import ROWS, Links, Run, deeper, local_runs
 from data.adapters.names import is_image
 from data.adapters.stamps import stamp
 
+PAGE: Final = 1000
+"""Keys in an answer of a bucket: the most that S3 gives."""
+
 _S3: Final = frozenset({"s3", "s3a"})
 
 
@@ -62,7 +65,7 @@ def _pages(fs: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
     more: dict[str, str] = {}
     while True:
         try:
-            page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **more)
+            page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=PAGE, **more)
         except FileNotFoundError as error:
             raise FileNotFoundError(f"No bucket {bucket}: is its name right?") from error
         yield from page.get("Contents", ())

@@ -35,13 +35,13 @@ def load_arrays(content: bytes, path: str) -> dict[Any, Any]:
     """
     try:
         loaded = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
+        if not isinstance(loaded, dict):
+            raise PickleRefused(f"it holds a {type(loaded).__name__}, not a dict of arrays.")
+        return {key: _opened(value) for key, value in loaded.items()}
     except PickleRefused as error:
         raise PickleRefused(f"{path}: {error}") from error
     except (pickle.UnpicklingError, *_DAMAGE) as error:
         raise PickleRefused(f"{path} is damaged, or no pickle of arrays: {error}") from error
-    if not isinstance(loaded, dict):
-        raise PickleRefused(f"{path} holds a {type(loaded).__name__}, not a dict of arrays.")
-    return {key: _opened(value) for key, value in loaded.items()}
 
 
 class _Inert:
@@ -122,8 +122,8 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _opened(value: object) -> object:
-    if not isinstance(value, _Inert):
-        return value
     if isinstance(value, _Array) and value.array is not None:
         return value.array
-    raise PickleRefused(f"a {type(value).__name__} where data should be.")
+    if isinstance(value, _Inert | type):
+        raise PickleRefused(f"{value!r} stands where data should.")
+    return value

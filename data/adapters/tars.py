@@ -131,9 +131,7 @@ def _tars(root: str) -> list[tuple[str, str]]:
     else:
         found = _matching(fs, root, path)
     if not found:
-        raise FileNotFoundError(
-            f"No tar is {root}: a tar, a folder of tars, or a pattern of names."
-        )
+        raise FileNotFoundError(f"No tar at {root}: name a tar, a folder of tars, or a pattern.")
     return sorted((key.removesuffix(".tar"), tar) for key, tar in found)
 
 
@@ -146,7 +144,11 @@ def _matching(fs: Any, root: str, path: str) -> list[tuple[str, str]]:
         for pattern in expanded(path)
         for tar in (fs.glob(pattern) if re.search(r"[*?\[]", pattern) else [pattern])
     }
-    return [(tar[below:], fs.unstrip_protocol(tar) if URL.match(root) else tar) for tar in tars]
+    return [
+        (tar[below:], fs.unstrip_protocol(tar) if URL.match(root) else tar)
+        for tar in tars
+        if "/." not in tar[below - 1 :]
+    ]
 
 
 def expanded(pattern: str) -> list[str]:
