@@ -229,6 +229,8 @@ def promote(
 def rollback(store: Store, alias: str, check: Callable[[], None] | None = None) -> Pointer:
     """Point production at where it pointed before; the pointer in force afterwards.
 
+    Called again it goes further back; what was left is gone to again by `promote`.
+
     Raises:
         FileNotFoundError: production never pointed elsewhere, or nothing of that is kept.
         AliasMoved: somebody else moved it at the same instant.

@@ -215,16 +215,15 @@ def resolve(store: Store, recipe: str, at: str | None = None) -> tuple[str, int]
 
 
 def previous(store: Store, recipe: str) -> Pointer:
-    """Where production of RECIPE pointed last before it pointed where it does, if that is kept.
+    """Where production of RECIPE pointed before it came to point where it does, if that is kept.
+
+    What was rolled back from is not gone back to: after A, B, C and a rollback to B it is A.
 
     Raises:
         FileNotFoundError: it never pointed elsewhere, or those versions have been cleaned away.
     """
-    history = Alias(store, recipe).history()
-    gone = []
-    for pointer in reversed(history[:-1]):
-        if pointer.place == history[-1].place or pointer.place in gone:
-            continue
+    gone: list[tuple[str, int]] = []
+    for pointer in reversed(_trail(Alias(store, recipe).history())[:-1]):
         try:
             index_table(store, pointer.table).open(pointer.version)
         except FileNotFoundError:
@@ -236,6 +235,18 @@ def previous(store: Store, recipe: str) -> Pointer:
         f"{recipe} has no earlier production version to go back to"
         + (f": {lost} was cleaned away." if lost else ".")
     )
+
+
+def _trail(history: Sequence[Pointer]) -> list[Pointer]:
+    """The moves of HISTORY that led to where it ends, without those that a rollback took back."""
+    trail: list[Pointer] = []
+    for pointer in history:
+        if pointer.why == "rolled back":
+            while trail and trail[-1].place != pointer.place:
+                trail.pop()
+        if not trail or trail[-1].place != pointer.place:
+            trail.append(pointer)
+    return trail
 
 
 def _names(lineage: Lineage) -> tuple[str, str, str]:
