@@ -106,6 +106,7 @@ class TrainingSet:
             kept.append(row)
             if done % 1000 == 0:
                 progress(done, len(self))
+        self._some_good(len(kept))
         self._cache, self._cached = cache[: len(kept)], np.array(kept, np.int64)
         progress(len(self), len(self))
 
@@ -151,8 +152,7 @@ class TrainingSet:
                     place = int(order.integers(room))
                     yield buffer[place]
                     buffer[place] = picture
-            if not good:
-                raise ValueError(f"None of the pictures of {self._dataset} can be decoded.")
+            self._some_good(good)
             order.shuffle(buffer)
             yield from buffer
             buffer.clear()
@@ -166,6 +166,14 @@ class TrainingSet:
                         self.bad.add(int(row))
                     else:
                         yield int(row), pixels
+
+    def _some_good(self, good: int) -> None:
+        """Return unless no picture at all could be decoded."""
+        if not good:
+            raise ValueError(
+                f"None of the {len(self)} pictures of {self._dataset} can be decoded: there is "
+                "nothing to train on."
+            )
 
     def _read(self, run: Rows) -> list[bytes]:
         """The bytes of each row of RUN, which lie close together in one shard."""
