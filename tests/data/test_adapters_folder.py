@@ -295,3 +295,14 @@ def test_a_walk_that_left_nothing_out_says_nothing(
     with caplog.at_level(logging.INFO):
         keys(tmp_path)
     assert caplog.text == ""
+
+
+@pytest.mark.real
+def test_real_photographs_are_listed_and_read_whole(shared_datasets: Path) -> None:
+    root = shared_datasets / "photos-imagenet-sample-100"
+    dataset = open_dataset("folder", str(root), {})
+    found = list(dataset.samples())
+    assert len(found) == 100
+    for one, content in zip(found, dataset.read([one.uri for one in found]), strict=True):
+        assert isinstance(content, bytes)
+        assert (len(content), content[:2]) == (one.size, b"\xff\xd8")
