@@ -127,8 +127,10 @@ def _database(spill: str, memory: int) -> Any:
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-    atexit.register(_database.cache_clear)  # DuckDB complains of what outlives the interpreter
     return duckdb.connect(config=settings)
+
+
+atexit.register(_database.cache_clear)  # DuckDB complains of what outlives the interpreter
 
 
 def files(folder: Path, schema: pa.Schema) -> list[Path] | pa.Table:

@@ -231,7 +231,7 @@ def _moved(
     rows = base.scanner(filter=wanted, with_row_address=True).to_reader()
     places = pa.concat_tables(written) if written else RESOLVED.empty_table()
     with asking(room, MEMORY_MB, rows=rows, places=places) as ask:
-        moved = ask.execute(
+        moved = ask.sql(
             """
             SELECT r.* REPLACE (coalesce(p.shard, '') AS shard, coalesce(p."offset", 0) AS "offset")
             FROM rows r LEFT JOIN places p ON p.digest = r.digest ORDER BY r._rowaddr

@@ -48,7 +48,10 @@ class ShardPlan(Plan):
     images: int = Field(default=1000, gt=0, description="candidates a shard at most")
     megabytes: int = Field(default=256, gt=0, description="MB of listed bytes a shard at most")
     dead_share: float = Field(
-        default=0.5, gt=0, le=1, description="share of a shard's bytes, no longer in use, that is too much"
+        default=0.5,
+        gt=0,
+        le=1,
+        description="share of a shard's bytes, no longer in use, that is too much",
     )
 
 

@@ -123,7 +123,7 @@ class Nights:
 
 def memory_nights(store: Store, monkeypatch: pytest.MonkeyPatch) -> Nights:
     """Nights of a source in memory, empty at first, that ends with the test."""
-    monkeypatch.setitem(DATASETS, "memory", Memory)  # type: ignore[arg-type]
+    monkeypatch.setitem(DATASETS, "memory", Memory)
     monkeypatch.setattr(Memory, "pictures", {})
     monkeypatch.setattr(Memory, "asked", [])
     return Nights(store)
