@@ -6,7 +6,7 @@ several parts (two workers raced, a merge was killed): the rows say the same, an
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,38 +14,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data.parts import (
+    BATCH_ROWS,
+    COLUMNS,
+    SAID,
+    SMALL_BYTES,
+    DamagedPart,
+    descriptor_schema,
+    encoded,
+    good,
+    opened,
+    taken,
+    without_duplicates,
+)
 from data.store import Store
+
+__all__ = ["SAID", "DamagedPart", "DescriptorCache", "descriptor_schema"]
 
 SUFFIX: Final = ".arrow"
 LOOKUP_ROWS: Final = 1_000_000
 """Rows looked up at once: the table of wanted digests is built anew for each such group."""
-BATCH_ROWS: Final = 8192
-SMALL_BYTES: Final = 64 * 2**20
-"""A part under this size is worth folding into another."""
 MERGED_BYTES: Final = 256 * 2**20
 """How much is folded at once, and so what a merge needs of memory."""
-
-
-class DamagedPart(RuntimeError):
-    """A part of the cache that Arrow cannot read."""
-
-
-def descriptor_schema(value: pa.DataType, width: int) -> pa.Schema:
-    """The columns of a part: WIDTH numbers of type VALUE an image, or why there are none."""
-    return pa.schema(
-        [
-            pa.field("digest", pa.string(), nullable=False),
-            pa.field("vector", pa.list_(value, width)),
-            pa.field("reason", pa.string(), nullable=False),
-            pa.field("decoder", pa.string(), nullable=False),
-        ]
-    )
-
-
-SAID: Final = pa.schema(
-    [pa.field(name, pa.string(), nullable=False) for name in ("digest", "reason", "decoder")]
-)
-"""A part without its vectors."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +69,7 @@ class DescriptorCache:
         """
         if not re.fullmatch(r"[\w-]+", part):
             raise ValueError(f"A part cannot be named {part!r}: letters, digits and dashes only.")
-        _check(rows)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, rows.schema) as out:  # uncompressed, so that it can be mapped
-            out.write_table(rows, max_chunksize=BATCH_ROWS)
-        self.store.write(self._name(part), sink.getvalue().to_pybytes())
+        self.store.write(self._name(part), encoded(rows))
 
     def known(self, digests: pa.Array, decoder: str | None = None) -> pa.Table:
         """What is known of DIGESTS: digest, reason and decoder, one row for each that is here.
@@ -103,11 +89,11 @@ class DescriptorCache:
         for _, said, place in self._hits(wanted):
             hit = place >= 0
             if decoder is not None:
-                hit &= _array(pc.or_(_good(said), pc.equal(said["decoder"], decoder)))
+                hit &= _array(pc.or_(good(said), pc.equal(said["decoder"], decoder)))
             rows.append(said.filter(pa.array(hit)))
             places.append(place[hit])
         found, place = pa.concat_tables(rows), np.concatenate(places)
-        order = np.argsort(~_array(_good(found)), kind="stable")
+        order = np.argsort(~_array(good(found)), kind="stable")
         _, first = np.unique(place[order], return_index=True)
         return found.take(pa.array(order[first])).combine_chunks()
 
@@ -123,15 +109,15 @@ class DescriptorCache:
         given = np.zeros(len(wanted), bool)
         waiting: list[pa.RecordBatch] = []
         for part, said, place in self._hits(wanted):
-            rows = np.flatnonzero((place >= 0) & _array(_good(said)))
+            rows = np.flatnonzero((place >= 0) & _array(good(said)))
             rows = rows[~given[place[rows]]]
             rows = np.sort(rows[np.unique(place[rows], return_index=True)[1]])
             try:
-                vectors = self._open(part, ["digest", "vector"])
+                vectors = opened(self.store, self._name(part), ["digest", "vector"])
             except FileNotFoundError:
                 continue  # merged away since: its rows come with a part not yet seen
             given[place[rows]] = True
-            for batch in _taken(vectors, rows):
+            for batch in taken(vectors, rows):
                 waiting.append(batch)
                 if sum(map(len, waiting)) >= BATCH_ROWS:
                     yield pa.concat_batches(waiting)
@@ -161,7 +147,9 @@ class DescriptorCache:
         if len(parts) <= max_parts:
             return len(parts)
         for fold in self._folds():
-            rows = _without_duplicates(pa.concat_tables([self._open(part) for part in fold]))
+            rows = without_duplicates(
+                pa.concat_tables([opened(self.store, self._name(part), COLUMNS) for part in fold])
+            )
             name = hashlib.sha256("\n".join(fold).encode()).hexdigest()[:32]
             self.write(f"merged-{name}", rows)
             for part in fold:
@@ -171,35 +159,6 @@ class DescriptorCache:
     def _name(self, part: str) -> str:
         return f"{self.folder}/{part}{SUFFIX}"
 
-    def _open(self, part: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """PART, or some columns of it; mapped, not read, where the store is a folder."""
-        name = self._name(part)
-        try:
-            with self._source(name) as source:
-                fields = pa.ipc.open_file(source).schema
-                chosen = None if columns is None else [fields.get_field_index(c) for c in columns]
-                options = pa.ipc.IpcReadOptions(included_fields=chosen)
-                rows = pa.ipc.open_file(source, options=options).read_all()
-                rows.validate()
-        except FileNotFoundError:
-            raise
-        except (pa.ArrowException, OSError) as error:
-            raise DamagedPart(
-                f"{self.store.uri(name)} is damaged ({error}). Delete it and run again: "
-                "the images in it are embedded anew, nothing else is lost."
-            ) from error
-        return rows
-
-    def _source(self, name: str) -> Any:
-        """The bytes of NAME for Arrow: a map of a local file, the object itself from a bucket."""
-        if self.store.local:
-            return pa.memory_map(self.store.uri(name))
-        remote = self.store.fs.open(self.store.uri(name), "rb")
-        if remote.size > SMALL_BYTES:
-            return pa.PythonFile(remote, mode="r")
-        with remote:
-            return pa.BufferReader(remote.read())  # one request instead of one a column
-
     def _groups(self) -> Iterator[list[tuple[str, pa.Table]]]:
         """All parts, what they say without vectors, in groups of about `LOOKUP_ROWS` rows."""
         seen: set[str] = set()
@@ -208,7 +167,7 @@ class DescriptorCache:
             for part in fresh:
                 seen.add(part)
                 try:
-                    group.append((part, self._open(part, SAID.names)))
+                    group.append((part, opened(self.store, self._name(part), SAID.names)))
                 except FileNotFoundError:
                     continue  # another run merged it away: its rows come with a part not yet seen
                 if sum(len(said) for _, said in group) >= LOOKUP_ROWS:
@@ -247,23 +206,6 @@ class DescriptorCache:
         return [fold for fold in folds if len(fold) > 1]
 
 
-def _check(rows: pa.Table) -> None:
-    """Refuse ROWS that are no part."""
-    vector = rows.schema.field("vector").type if "vector" in rows.column_names else pa.null()
-    if not pa.types.is_fixed_size_list(vector):
-        raise ValueError(f"A part needs a vector column of fixed size, but has {vector}.")
-    asked = descriptor_schema(vector.value_type, vector.list_size)
-    if rows.schema != asked:
-        raise ValueError(f"A part's columns must be {asked}, but are {rows.schema}.")
-    if pc.any(pc.equal(pc.is_valid(rows["vector"]), pc.invert(_good(rows)))).as_py():
-        raise ValueError("A row of a part has a vector or a reason why there is none, never both.")
-
-
-def _good(rows: pa.Table) -> pa.ChunkedArray:
-    """Which of ROWS are of images that have a descriptor."""
-    return pc.equal(rows["reason"], "")
-
-
 def _array(mask: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """MASK for numpy."""
     return mask.to_numpy()
@@ -272,24 +214,3 @@ def _array(mask: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
 def _distinct(digests: pa.Array | pa.ChunkedArray) -> pa.Array:
     """DIGESTS once each, without nulls."""
     return pc.drop_null(pc.unique(digests.cast(pa.string())))
-
-
-def _without_duplicates(rows: pa.Table) -> pa.Table:
-    """ROWS without those that repeat an earlier one, and without bad ones of images also good."""
-    keys = pc.binary_join_element_wise(rows["digest"], rows["decoder"], "\n")
-    codes = keys.combine_chunks().dictionary_encode().indices.to_numpy()
-    first = np.sort(np.unique(codes, return_index=True)[1])
-    once = rows.take(pa.array(first))
-    good = _good(once)
-    covered = pc.is_in(once["digest"], value_set=once["digest"].filter(good).combine_chunks())
-    return once.filter(pc.or_(good, pc.invert(covered)))
-
-
-def _taken(table: pa.Table, rows: np.ndarray[Any, Any]) -> Iterator[pa.RecordBatch]:
-    """ROWS (ascending) of TABLE, a batch at a time."""
-    start = 0
-    for batch in table.to_batches(BATCH_ROWS):
-        here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + len(batch))]
-        if len(here):
-            yield batch.take(pa.array(here - start))
-        start += len(batch)

@@ -216,7 +216,7 @@ def test_parts_merged_away_while_one_reads_are_found_in_the_new_one(
     cache: DescriptorCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("data.descriptors.LOOKUP_ROWS", 1)
-    monkeypatch.setattr("data.descriptors.BATCH_ROWS", 1)
+    monkeypatch.setattr("data.parts.BATCH_ROWS", 1)
     for i in range(5):
         cache.write(f"p{i}", rows(i))
     reader: Iterator[pa.RecordBatch] = cache.read(digests(*range(5)))
@@ -230,7 +230,22 @@ def test_the_vectors_of_many_images_come_in_batches(
     cache: DescriptorCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("data.descriptors.BATCH_ROWS", 8)
+    monkeypatch.setattr("data.parts.BATCH_ROWS", 8)
     cache.write("a", rows(*range(20)))
     cache.write("b", rows(*range(20, 50)))
     assert max(len(batch) for batch in cache.read(digests(*range(50)))) < 16
     assert len(vectors(cache, *range(50))) == 50
+
+
+@pytest.mark.parametrize("small", [0, 2**20], ids=["by column", "whole"])
+def test_a_cache_that_is_no_local_folder_answers_the_same(
+    small: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("data.parts.SMALL_BYTES", small)
+    cache = DescriptorCache(Store(f"memory://{tmp_path.name}-{small}"), "e")
+    cache.write("a", rows(1, 2, bad=(3,)))
+    cache.write("b", rows(2, 4))
+    assert cache.known(digests(1, 3, 5))["reason"].to_pylist() == ["", "truncated"]
+    assert vectors(cache, 1, 2, 3, 4) == {digest(i): i for i in (1, 2, 4)}
+    assert cache.merge(1) == 1
+    assert vectors(cache, 1, 2, 3, 4) == {digest(i): i for i in (1, 2, 4)}
