@@ -4,20 +4,19 @@ import io
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import lance
 import pyarrow as pa
 import pyarrow.csv
-from pydantic import Field
 
 from data.descriptors import SAID, DescriptorCache
 from data.indexes import index_table
 from data.lineage import Lineage, sealed_versions
 from data.manifest import LIVE, QUARANTINED, manifest
-from data.plan import Plan
 from data.store import Store
+from tasks.ledger import Account, Missing
 
 if TYPE_CHECKING:
     from tasks.plan import Change
@@ -32,60 +31,6 @@ NO_DESCRIPTOR: Final = "no descriptor yet"
 LOST: Final = "described, yet not in the index"
 
 NOTHING: Final = pa.schema([(name, pa.string()) for name in ("key", "digest", "state", "reason")])
-
-
-class Missing(Plan):
-    """A listed image that search does not find as it is listed: in which state it is, and why.
-
-    ``missing`` is the state for which there is no excuse: it fails the run.
-    """
-
-    key: str
-    state: Literal["quarantined", "deferred", "missing"]
-    reason: str
-
-
-class Account(Plan):
-    """Where every listed image is: ``listed = indexed + unchanged + quarantined + deferred``.
-
-    Args:
-        listed: images that the source lists.
-        indexed: of these, new in the index tonight, under the digest that the manifest says.
-        unchanged: in the index as they were.
-        quarantined: bad images, whatever night found them bad.
-        deferred: waiting for their bytes to be read or for their descriptor.
-        lost: live images with a descriptor that are not in the index; a fault.
-        extra: rows of the index that no live image stands behind; a fault.
-        reasons: how many are quarantined and deferred for each reason.
-        coverage: share of the good images that search finds.
-        missing: the first thousand of the quarantined, the deferred and the lost.
-        missing_count: how many there are.
-        missing_file: where all of them stand (CSV), if there are more.
-        ok: whether the sum is right and nothing is lost or extra.
-    """
-
-    listed: int
-    indexed: int
-    unchanged: int
-    quarantined: int
-    deferred: int
-    lost: int = 0
-    extra: int = 0
-    reasons: dict[str, dict[str, int]] = Field(default_factory=dict)
-    coverage: float
-    missing: tuple[Missing, ...] = ()
-    missing_count: int = 0
-    missing_file: str = ""
-    ok: bool
-
-    @property
-    def sentence(self) -> str:
-        """The balance in words."""
-        faults = f"; {self.lost} lost, {self.extra} extra" if self.lost or self.extra else ""
-        return (
-            f"{self.listed} listed = {self.indexed} indexed + {self.unchanged} unchanged + "
-            f"{self.quarantined} quarantined + {self.deferred} deferred{faults}"
-        )
 
 
 def account(store: Store, change: "Change", lineage: Lineage, papers: str, run: str) -> Account:
@@ -106,40 +51,67 @@ def account(store: Store, change: "Change", lineage: Lineage, papers: str, run: 
     index = index_table(store, lineage.table).open(lineage.version)
     live, bad = (images.count_rows(f"state = '{state}'") for state in (LIVE, QUARANTINED))
     rows = index.count_rows()
+    listed = change.counts["listed"]
+    if _quiet(change, lineage, run) and live == rows:
+        parts = {"indexed": 0, "unchanged": rows, "quarantined": bad, "deferred": 0}
+        return _told(store, papers, listed, parts, rows, _bad(images if bad else None))
     with _database() as ask:
         ask.from_parquet(str(change.keys)).create_view("kinds")
         fates = _fates(ask, change, images, index)
         waiting, lost, extra = 0, 0, 0
         if live != rows or fates["wrong"]:
-            waiting, lost, extra = _gaps(
-                ask, images, index, DescriptorCache(store, lineage.encoder)
-            )
+            cache = DescriptorCache(store, lineage.encoder)
+            waiting, lost, extra = _gaps(ask, images, index, cache)
         indexed = fates["indexed"] + _late(ask, store, lineage, index, run, fates)
-        listed = change.counts["listed"]
         parts = {
             "indexed": indexed,
             "unchanged": rows - extra - indexed - fates["unread, searchable"],
             "quarantined": bad - fates["unread, quarantined"],
             "deferred": change.counts.get("deferred", 0) + waiting,
         }
-        _list_missing(ask, images if bad else None)
-        missing = ask.sql("SELECT * FROM missing ORDER BY state, key").to_arrow_table()
-        file = f"{papers}/missing.csv" if len(missing) > INLINE else ""
-        if file:
-            store.write(file, _csv(missing))
-        good = listed - parts["quarantined"]
-        return Account(
-            listed=listed,
-            **parts,
-            lost=lost,
-            extra=extra,
-            reasons=_reasons(ask),
-            coverage=min(1.0, (rows - extra) / good) if good else 1.0,
-            missing=tuple(Missing(**row) for row in missing.slice(0, INLINE).to_pylist()),
-            missing_count=len(missing),
-            missing_file=file,
-            ok=listed == sum(parts.values()) and not lost and not extra,
-        )
+        missing = _missing(ask, _bad(images if bad else None))
+    return _told(store, papers, listed, parts, rows - extra, missing, lost, extra)
+
+
+def _quiet(change: "Change", lineage: Lineage, run: str) -> bool:
+    """Whether the night wrote nothing, so that a version that was balanced before is as it was."""
+    same = lineage.dataset_version == change.base and lineage.run != run
+    return same and not change.counts.get("deferred")
+
+
+def _told(
+    store: Store,
+    papers: str,
+    listed: int,
+    parts: Mapping[str, int],
+    searchable: int,
+    missing: pa.Table,
+    lost: int = 0,
+    extra: int = 0,
+) -> Account:
+    """The account; where it names too many missing images, they go to a file among PAPERS."""
+    file = f"{papers}/missing.csv" if len(missing) > INLINE else ""
+    if file:
+        out = io.BytesIO()
+        pyarrow.csv.write_csv(missing, out)
+        store.write(file, out.getvalue())
+    reasons: dict[str, dict[str, int]] = {}
+    counts = missing.group_by(["state", "reason"]).aggregate([([], "count_all")])
+    for row in counts.sort_by([("state", "ascending"), ("reason", "ascending")]).to_pylist():
+        reasons.setdefault(row["state"], {})[row["reason"]] = row["count_all"]
+    good = listed - parts["quarantined"]
+    return Account(
+        listed=listed,
+        **parts,
+        lost=lost,
+        extra=extra,
+        reasons=reasons,
+        coverage=min(1.0, searchable / good) if good else 1.0,
+        missing=tuple(Missing(**row) for row in missing.slice(0, INLINE).to_pylist()),
+        missing_count=len(missing),
+        missing_file=file,
+        ok=listed == sum(parts.values()) and not lost and not extra,
+    )
 
 
 @contextmanager
@@ -268,33 +240,24 @@ def _late(
     return _count(ask, "SELECT count(*) FROM late")
 
 
-def _list_missing(ask: Any, images: lance.LanceDataset | None) -> None:
-    """Make the table ``missing``: every listed image that search does not find as it is listed."""
-    bad = None
-    if images is not None:
-        bad = images.scanner(["key", "reason"], filter=f"state = '{QUARANTINED}'").to_reader()
-    _load(ask, "bad", "SELECT key, reason FROM stream", bad)
+def _bad(images: lance.LanceDataset | None) -> pa.Table:
+    """The quarantined keys of a dataset version, with their reasons, by key."""
+    if images is None:
+        return pa.table({name: pa.array([], pa.string()) for name in ("key", "state", "reason")})
+    rows = images.scanner(["key", "state", "reason"], filter=f"state = '{QUARANTINED}'").to_table()
+    return rows.sort_by("key")
+
+
+def _missing(ask: Any, bad: pa.Table) -> pa.Table:
+    """Every listed image that search does not find as it is listed: key, state, reason."""
+    ask.register("bad", bad)
     ask.execute("CREATE TABLE IF NOT EXISTS absent (key VARCHAR, state VARCHAR, reason VARCHAR)")
-    ask.execute(
+    return ask.sql(
         """
-        CREATE TABLE missing AS
-        SELECT key, 'quarantined' AS state, reason FROM bad
+        SELECT key, state, reason FROM bad
         WHERE key NOT IN (SELECT key FROM kinds WHERE kind = 'deferred')
         UNION ALL SELECT key, 'deferred', reason FROM kinds WHERE kind = 'deferred'
         UNION ALL SELECT key, state, reason FROM absent
+        ORDER BY state, key
         """
-    )
-
-
-def _reasons(ask: Any) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
-    query = "SELECT state, reason, count(*) FROM missing GROUP BY ALL ORDER BY ALL"
-    for state, reason, count in ask.execute(query).fetchall():
-        counts.setdefault(state, {})[reason] = count
-    return counts
-
-
-def _csv(rows: pa.Table) -> bytes:
-    out = io.BytesIO()
-    pyarrow.csv.write_csv(rows, out)
-    return out.getvalue()
+    ).to_arrow_table()

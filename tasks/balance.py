@@ -10,8 +10,9 @@ from data.aliases import Pointer
 from data.lineage import Lineage
 from data.plan import Plan
 from data.store import Store
-from tasks.account import Account, account
+from tasks.account import account
 from tasks.evaluate import Example, Scores
+from tasks.ledger import Account
 from tasks.promote import Figure, Verdict
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from models.weights import Embedder
 
 MEMORY_MB: Final = 512
-DRIFT: Final = {"cosine": 0.01, "hamming": 0.02}
+DRIFT: Final = {"cosine": 5e-4, "hamming": 0.02}
 """How far a descriptor made again may lie from the stored one: cosine distance, or share of bits.
 Another processor or precision moves one by less; another encoder or transform by far more."""
 

@@ -188,6 +188,7 @@ class Life:
     dataset: str = "pictures"
     nights: int = 0
     limits: Limits = field(default_factory=Limits)
+    deadline: float | None = None
 
     @property
     def alias(self) -> Alias:
@@ -200,8 +201,16 @@ class Life:
         source = SourcePlan(dataset="folder", root=str(self.root))
         for wave in scan(source, ScanPlan(), room):
             wanted = candidates(self.store, self.dataset, room, wave)
-            plan = ShardPlan()
-            shard(self.store, self.dataset, source, wanted, plan, ClusterPlan(), room)
+            shard(
+                self.store,
+                self.dataset,
+                source,
+                wanted,
+                ShardPlan(),
+                ClusterPlan(),
+                room,
+                deadline=self.deadline,
+            )
         return plan_change(self.store, self.dataset, room)
 
     def night(self, accept: tuple[str, ...] = ()) -> Ledger:
