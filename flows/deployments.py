@@ -29,6 +29,7 @@ from prefect.types import DateTime
 from data.plan import digest_of
 from data.store import Store
 from flows.artifacts import ProgressArtifact, publish_ledger, publish_plan
+from flows.gather import write_report
 from flows.night import Progress, quiet
 from flows.recipe import Recipe
 from flows.reindex import reindex as night
@@ -76,6 +77,7 @@ def reindex(
         progress=ProgressArtifact(plan.name, watcher.get()),
         stage=partial(as_task, plan.name),
     )
+    write_report(store, plan, ledger)
     publish_ledger(store, ledger)
     if ledger.held_by:
         return Completed(name=HELD, message=f"Held by {', '.join(ledger.held_by)}.", data=ledger)

@@ -40,9 +40,14 @@ CHANGES: Final = (
 )
 
 
+def report_name(ledger: Ledger) -> str:
+    """Where the report of the night of LEDGER lies in a store."""
+    return f"{RUNS}/{ledger.recipe}/{ledger.run}/report.html"
+
+
 def write_report(store: Store, recipe: Recipe, ledger: Ledger) -> str:
     """Draw the report of the night of LEDGER; its name in the store."""
-    name = f"{RUNS}/{recipe.name}/{ledger.run}/report.html"
+    name = report_name(ledger)
     store.write(name, render(gather(store, recipe, ledger)).encode())
     return name
 

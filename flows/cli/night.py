@@ -1,7 +1,7 @@
 """Verbs of the nightly run: plan, reindex."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @app.command()
 def plan(recipe: RecipeWord, json: Json = False) -> None:
     """Say what the next run would do and cost; change nothing."""
-    found = _preview(the_recipe(recipe))
+    told = the_recipe(recipe)
+    from flows.preview import preview
+
+    found = preview(told, the_store())
     if json:
         show.machine(found)
     else:
@@ -70,6 +73,7 @@ def reindex(
         ledger = _run(recipe, told, accept or [], limits, here, trace, progress)
     finally:
         progress.close()
+    _report(told, ledger)
     if metrics:
         show.to_file(metrics, show.plain(ledger)["metrics"])
     if plots:
@@ -80,12 +84,6 @@ def reindex(
         tell_ledger(ledger)
     if ledger.held_by:
         raise typer.Exit(HELD)
-
-
-def _preview(recipe: "Recipe") -> dict[str, Any]:
-    from flows.preview import preview
-
-    return preview(recipe, the_store())
 
 
 def _run(
@@ -126,6 +124,14 @@ def _run(
     from flows.deployments import run_here
 
     return run_here(word, accept, limits, progress)
+
+
+def _report(recipe: "Recipe", ledger: "Ledger") -> None:
+    """Leave the report among the papers of the run, unless the flow run has."""
+    from flows.gather import report_name, write_report
+
+    if not the_store().exists(report_name(ledger)):
+        write_report(the_store(), recipe, ledger)
 
 
 def _history(recipe: str, path: Path) -> None:

@@ -59,9 +59,11 @@ def explain(
 ) -> None:
     """Say for one image where it is and what made it so, or why it cannot be found."""
     told, store = the_recipe(recipe), the_store()
-    from flows.explain import explain as account
+    from data.aliases import Alias
+    from tasks.explain import explain as account
 
-    found = account(store, told, key)
+    production = Alias(store, told.name).current()
+    found = account(store, told.name, told.dataset, key, production).model_dump(mode="json")
     if json:
         show.machine(found)
         return
@@ -70,20 +72,27 @@ def explain(
         if found[part]:
             typer.echo(f"\n{part}")
             show.facts(found[part])
-    if found.get("same_bytes"):
-        typer.echo(f"\nthe same bytes: {', '.join(found['same_bytes'][:10])}")
+    for what in ("same_bytes", "suggestions"):
+        if found[what]:
+            typer.echo(f"\n{what.replace('_', ' ')}: {', '.join(found[what][:10])}")
 
 
 def tell_plan(found: dict[str, Any]) -> None:
-    """Print what `plan` found, in words."""
-    show.table([[name, found[name]] for name in CHANGES if name in found])
-    rest = {name: value for name, value in found.items() if name not in CHANGES}
-    if "bytes" in rest:
-        rest["bytes"] = show.amount(rest["bytes"])
-    if rest.get("seconds") is not None and isinstance(rest["seconds"], int | float):
-        rest["seconds"] = show.duration(rest["seconds"])
+    """Print what `preview` found: the counts with the first keys of each, and what it will take."""
+    examples = found["examples"]
+    counted = [name for name in CHANGES if name in found]
+    show.table([[name, found[name], ", ".join(examples.get(name, [])[:3])] for name in counted])
+    seconds = found["seconds"]
     typer.echo("")
-    show.facts({name: value for name, value in rest.items() if not isinstance(value, dict)})
+    show.facts(
+        {
+            "embeds": found["embeds"],
+            "new bytes": show.amount(found["bytes"]),
+            "trains first": found["train"],
+            "time": "not measured yet" if seconds is None else show.duration(seconds),
+            "would be held by": found["held_by"],
+        }
+    )
 
 
 def tell_ledger(ledger: "Ledger") -> None:

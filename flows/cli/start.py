@@ -21,8 +21,13 @@ def demo(
     from flows.demo import demo as live
 
     progress = show.ProgressLine()
+
+    def say(text: str) -> None:
+        progress.close()
+        typer.echo(text, err=json)
+
     try:
-        told = live(folder, progress=progress)
+        told = live(folder, progress=progress, say=say)
     finally:
         progress.close()
     if json:
