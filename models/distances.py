@@ -12,8 +12,8 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 Metric = Literal["cosine", "hamming"]
 
-NONE: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
-"""A place in the ranking that no row has taken yet: farther than any row."""
+BEYOND: Final = np.uint64(0x7F800000FFFFFFFF)
+"""The rank of a place that no row has taken yet: at an infinite distance, behind all others."""
 
 
 def prepared(vectors: Array, metric: Metric) -> Array:
@@ -48,8 +48,8 @@ class Nearest:
     """The k nearest gallery rows of each query, exact, whatever the number of rows that went by.
 
     A row's rank is decided by its distance and, where that ties, by a number that the caller gives
-    it, so that the answer does not depend on the order in which the rows lie. Distance and tie are
-    kept as one 64-bit number: non-negative float32 order like their bits.
+    it, so that the answer does not depend on the order in which the rows lie. The two are kept as
+    one 64-bit number, for non-negative float32 order like their bits.
 
     Args:
         queries: Q.
@@ -59,9 +59,11 @@ class Nearest:
     def __init__(self, queries: int, k: int) -> None:
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}.")
+        self.k = k
         self.seen = 0
-        self._orders: Array = np.full((queries, k), NONE)
-        self._rows: Array = np.full((queries, k), -1, dtype=np.int64)  # row << 1 | mark
+        self._ranks: Array = np.full((queries, k), BEYOND)
+        self._rows: Array = np.full((queries, k), -1, np.int64)
+        self._marks: Array = np.zeros((queries, k), bool)
 
     def see(
         self,
@@ -80,33 +82,38 @@ class Nearest:
         """
         numbers = np.arange(self.seen, self.seen + apart.shape[1])
         self.seen += apart.shape[1]
-        orders = apart.view(np.uint32).astype(np.uint64) << np.uint64(32)
-        orders |= (numbers if ties is None else ties).astype(np.uint64)
         if excluded is not None:
-            orders[excluded] = NONE
-        # once some chunks went by few rows are near enough for any query, so few are sorted
-        passing = np.flatnonzero((orders < self._orders.max(axis=1, keepdims=True)).any(axis=0))
-        rows = np.broadcast_to(numbers[passing] << 1, (len(apart), len(passing)))
-        self._keep(orders[:, passing], rows if marks is None else rows | marks[:, passing])
+            apart = np.where(excluded, np.float32(np.inf), apart)
+        bound = _distances(self._ranks[:, -1])
+        if apart.shape[1] > self.k:  # few rows are near enough, and only those are sorted
+            bound = np.minimum(bound, np.partition(apart, self.k - 1, axis=1)[:, self.k - 1])
+        query, column = np.nonzero((apart <= bound[:, None]) & (apart < np.inf))
+        ranks = apart[query, column].view(np.uint32).astype(np.uint64) << np.uint64(32)
+        ranks |= (numbers if ties is None else ties)[column].astype(np.uint64)
+        there = np.zeros(len(query), bool) if marks is None else marks[query, column]
+        self._merge(query, ranks, numbers[column], there)
 
     def found(self) -> tuple[Array, Array, Array]:
         """Row numbers, distances and marks, (Q, k) each, nearest first; -1, inf, False for none."""
-        order = np.argsort(self._orders, axis=1, kind="stable")
-        apart = (self._orders >> np.uint64(32)).astype(np.uint32).view(np.float32)
-        apart = np.take_along_axis(apart, order, axis=1)
-        rows = np.take_along_axis(self._rows, order, axis=1)
-        there = rows >= 0
-        return (
-            np.where(there, rows >> 1, -1),
-            np.where(there, apart, np.float32(np.inf)),
-            there & (rows & 1).astype(bool),
-        )
+        return self._rows, _distances(self._ranks), self._marks
 
-    def _keep(self, orders: Array, rows: Array) -> None:
-        """Merge candidates, (Q, C) orders and rows, into what is kept."""
-        k = self._orders.shape[1]
-        merged = np.concatenate([self._orders, orders], axis=1)
-        numbers = np.concatenate([self._rows, rows], axis=1)
-        best = np.argpartition(merged, k - 1, axis=1)[:, :k]
-        self._orders = np.take_along_axis(merged, best, axis=1)
-        self._rows = np.where(self._orders == NONE, -1, np.take_along_axis(numbers, best, axis=1))
+    def _merge(self, query: Array, ranks: Array, rows: Array, marks: Array) -> None:
+        """Keep the k nearest of those kept and of new ones, which are given one by one."""
+        queries = np.arange(len(self._rows))
+        query = np.concatenate([np.repeat(queries, self.k), query])
+        columns = [
+            np.concatenate([kept.ravel(), new])
+            for kept, new in ((self._ranks, ranks), (self._rows, rows), (self._marks, marks))
+        ]
+        order = np.argsort(columns[0], kind="stable")
+        small = np.uint16 if len(queries) < 2**16 else np.int64  # numpy sorts 16 bits by radix
+        order = order[np.argsort(query[order].astype(small), kind="stable")]
+        # every query has k places at least: those that it keeps are its first k in this order
+        starts = np.searchsorted(query[order], queries)
+        best = order[starts[:, None] + np.arange(self.k)]
+        self._ranks, self._rows, self._marks = (column[best] for column in columns)
+
+
+def _distances(ranks: Array) -> Array:
+    """The distances in RANKS."""
+    return np.asarray((ranks >> np.uint64(32)).astype(np.uint32).view(np.float32))

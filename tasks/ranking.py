@@ -1,8 +1,10 @@
 """One pass over an index version that ranks it for all queries at once, and what that is worth."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -70,7 +72,7 @@ def rank(
     if shared is not None and np.isin(held.images, shared).all():
         shared = None
     columns = ["digest", "split", "labels", VECTOR]
-    for batch in dataset.scanner(columns, batch_size=CHUNK).to_batches():
+    for batch in _chunks(dataset, columns):
         apart = between(asked, prepared(vectors_of(batch[VECTOR]), metric), metric)
         images = fingerprints(batch["digest"])
         ties = (images >> np.uint64(32)).astype(np.uint32)
@@ -160,6 +162,18 @@ def churn(ours: Ranked, theirs: Ranked) -> Array:
         return np.vectorize(of_row.__getitem__, otypes=[np.int64])(ranked.answers)
 
     return np.asarray(1 - metrics.overlap(numbered(ours), numbered(theirs)))
+
+
+def _chunks(dataset: lance.LanceDataset, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The rows of DATASET, CHUNK and more at a time: a fragment may be one small night's."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in dataset.scanner(columns, batch_size=CHUNK).to_batches():
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= CHUNK:
+            yield pa.concat_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_batches(waiting)
 
 
 def _truth(
