@@ -5,27 +5,26 @@ shard, a part of one) at a time; only as many items are drawn as the actors can 
 """
 
 import atexit
+import logging
 import math
 import os
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import Field
 
 from data.plan import Plan
-from tasks.worker import Outcome, Worker, WorkFailed, failed, in_this_process
+from tasks.crew import Crew
+from tasks.worker import WorkFailed, in_this_process
 
 I = TypeVar("I")  # noqa: E741  (an item)
 R = TypeVar("R")
 
-IN_FLIGHT: Final = 2
-"""Items a worker holds: the one it works on and the next, so that it never waits for the driver."""
 OBJECT_STORE_BYTES: Final = 512 * 2**20
+
+_log = logging.getLogger(__name__)
 
 
 __all__ = ["ClusterPlan", "WorkFailed", "connect", "runtime", "shutdown", "spread"]
@@ -77,7 +76,10 @@ def spread(
         yield from in_this_process(make, items, name)
         return
     connect(plan)
-    crew: _Crew[I, R] = _Crew(make, iter(items), plan, name)
+    import ray
+
+    size = _workers(plan, ray.cluster_resources())
+    crew: Crew[I, R] = Crew(ray, size, make, iter(items), plan, name)
     try:
         yield from crew.answers()
     finally:
@@ -106,8 +108,16 @@ def connect(plan: ClusterPlan) -> None:
         # Ray's servers are forked and exec at once: what lance fears of a fork cannot come about
         warnings.filterwarnings("ignore", "lance is not fork-safe")
         ray.init(logging_level="ERROR", log_to_driver=False, **settings)
+    # Ray tells of lost workers on stdout, which belongs to the command's answer
+    ray._private.worker.print_to_stdstream = _tell
     _ours = True
     atexit.register(shutdown)
+
+
+def _tell(data: Mapping[str, Any], ignore_prefix: bool) -> None:
+    """Log what Ray would print."""
+    for line in data.get("lines", ()):
+        _log.warning("%s: %s", data.get("pid"), line)
 
 
 def shutdown() -> None:
@@ -136,150 +146,6 @@ def runtime(remote: bool) -> dict[str, Any]:
         return {"working_dir": str(root)}
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     return {"env_vars": {"PYTHONPATH": path}}
-
-
-@dataclass
-class _Job(Generic[I]):
-    """An item, and how many workers have died while they held it."""
-
-    item: I
-    losses: int = 0
-
-
-@dataclass(eq=False)
-class _Seat(Generic[I]):
-    """A worker's place in the crew, and what it holds."""
-
-    actor: Any
-    started: bool = False
-    lost: bool = False
-    jobs: list[_Job[I]] = field(default_factory=list)
-
-    def takes(self, job: _Job[I], room: int) -> bool:
-        """Whether JOB may be given; one that has cost a worker before works alone."""
-        if job.losses or any(held.losses for held in self.jobs):
-            return self.started and not self.jobs
-        return self.started and len(self.jobs) < room
-
-
-class _Crew(Generic[I, R]):
-    """The workers of one spread: as many as there is work for, the dead replaced."""
-
-    def __init__(
-        self,
-        make: Callable[[], Callable[[I], R]],
-        items: Iterator[I],
-        plan: ClusterPlan,
-        name: Callable[[I], str],
-    ) -> None:
-        import ray
-
-        self._ray = ray
-        self._plan = plan
-        self._name = name
-        self._make = ray.put(make)
-        self._size = _workers(plan, ray.cluster_resources())
-        self._items = items
-        self._waiting = deque(_Job(item) for item in islice(items, self._size))
-        self._seats: list[_Seat[I]] = []
-        self._pending: dict[Any, tuple[_Seat[I], _Job[I] | None]] = {}
-        self._false_starts = 0
-
-    def answers(self) -> Iterator[R]:
-        """What the work answers, in order of completion."""
-        while True:
-            self._hire()
-            self._hand_out()
-            if not self._pending:
-                return
-            (ref,), _ = self._ray.wait(list(self._pending), num_returns=1)
-            seat, job = self._pending.pop(ref)
-            outcome = self._outcome(ref, seat, job)
-            if outcome is None:
-                continue
-            error = outcome.failure()
-            if job is None:
-                if error is not None:
-                    raise error
-                seat.started = True
-                continue
-            seat.jobs.remove(job)
-            if error is not None:
-                raise failed(self._name(job.item), error) from error
-            yield outcome.answer
-
-    def dismiss(self) -> None:
-        """Free all workers, whatever they are at."""
-        for seat in self._seats:
-            self._ray.kill(seat.actor)
-        self._seats.clear()
-        self._pending.clear()
-
-    def _hire(self) -> None:
-        """Start workers until there are as many as asked for, or as there are items."""
-        worker = self._ray.remote(Worker).options(
-            num_cpus=self._plan.cpus, num_gpus=self._plan.gpus, max_restarts=0, max_task_retries=0
-        )
-        work = len(self._waiting) + sum(len(seat.jobs) for seat in self._seats)
-        while len(self._seats) < min(self._size, work):
-            seat: _Seat[I] = _Seat(worker.remote())
-            self._seats.append(seat)
-            self._pending[seat.actor.start.remote(self._make)] = (seat, None)
-
-    def _hand_out(self) -> None:
-        """Give items to the workers that have room, one to each before a second to any."""
-        for room in range(1, IN_FLIGHT + 1):
-            for seat in self._seats:
-                while (job := self._next()) is not None:
-                    if not seat.takes(job, room):
-                        self._waiting.appendleft(job)
-                        break
-                    seat.jobs.append(job)
-                    self._pending[seat.actor.do.remote(job.item)] = (seat, job)
-
-    def _next(self) -> _Job[I] | None:
-        """The item that is to be done next, drawn from the source if none waits."""
-        if self._waiting:
-            return self._waiting.popleft()
-        return next((_Job(item) for item in self._items), None)
-
-    def _outcome(self, ref: Any, seat: _Seat[I], job: _Job[I] | None) -> Outcome | None:
-        """What came of JOB (None: of the worker's start); None if the worker is lost."""
-        errors = self._ray.exceptions
-        try:
-            outcome: Outcome = self._ray.get(ref)
-            return outcome
-        except (errors.RayActorError, errors.ObjectLostError, errors.WorkerCrashedError) as error:
-            self._lose(seat)
-            self._charge(job, error)
-        except errors.RayTaskError as error:  # the item or its answer cannot be pickled
-            raise failed(self._name(job.item) if job else "A worker", error) from error
-        return None
-
-    def _lose(self, seat: _Seat[I]) -> None:
-        """Give up a worker; what else it held comes back by itself, each with its own error."""
-        if seat in self._seats:
-            self._seats.remove(seat)
-            self._ray.kill(seat.actor)
-
-    def _charge(self, job: _Job[I] | None, error: Exception) -> None:
-        """Put JOB first in the queue again, or give it up where it has cost too many workers."""
-        if job is None:
-            self._false_starts += 1
-            what, losses = "A worker", self._false_starts
-        else:
-            job.losses += 1
-            what, losses = self._name(job.item), job.losses
-        if losses > self._plan.restarts:
-            when = "before its first item" if job is None else "over it"
-            raise WorkFailed(
-                what,
-                f"{losses} worker(s) died {when} (restarts: {self._plan.restarts}). A process that "
-                "vanishes was most often killed for want of memory: see the system's log, give "
-                "fewer workers or smaller batches.",
-            ) from error
-        if job is not None:
-            self._waiting.appendleft(job)
 
 
 def _workers(plan: ClusterPlan, resources: Mapping[str, float]) -> int:

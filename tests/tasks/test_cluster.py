@@ -13,6 +13,7 @@ import pytest
 
 from tasks import cluster
 from tasks.cluster import ClusterPlan, spread
+from tasks.crew import IN_FLIGHT
 from tasks.worker import Outcome, WorkFailed
 
 PLAN = ClusterPlan(workers=2, restarts=2)
@@ -73,7 +74,7 @@ def test_items_may_be_endless_and_few_are_drawn_ahead(here: bool) -> None:
 
     answers = spread(squaring(), endless(), PLAN, here=here)
     assert len(list(islice(answers, 10))) == 10
-    assert len(drawn) <= 10 + cluster.IN_FLIGHT * PLAN.workers
+    assert len(drawn) <= 10 + IN_FLIGHT * PLAN.workers
     answers.close()
 
 
@@ -151,7 +152,9 @@ def test_a_worker_that_dies_once_is_replaced_and_nothing_is_lost(how: str, tmp_p
 
 @pytest.mark.ray
 @ray_too
-def test_an_item_that_always_kills_is_named_and_its_neighbours_are_not(tmp_path: Path) -> None:
+def test_an_item_that_always_kills_is_named_and_its_neighbours_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     def make() -> Callable[[int], int]:
         def work(x: int) -> int:
             if x == 2:
@@ -167,6 +170,11 @@ def test_an_item_that_always_kills_is_named_and_its_neighbours_are_not(tmp_path:
         answers.extend(spread(make, range(4), PLAN, here=False, name=lambda x: f"item {x}"))
     assert caught.value.__cause__ is not None
     assert (tmp_path / "tries").read_text() == "xxx"
+    deadline = time.monotonic() + 30
+    while "A worker died" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "A worker died" in caplog.text
+    assert capsys.readouterr().out == ""  # stdout belongs to what the command answers
 
 
 @pytest.mark.ray
@@ -219,6 +227,7 @@ def test_an_item_that_cannot_be_sent_is_an_error_and_no_hang() -> None:
 
 @pytest.mark.ray
 @ray_too
+@pytest.mark.filterwarnings("ignore:lance is not fork-safe")
 def test_a_cluster_that_was_at_hand_is_used_and_left() -> None:
     import ray
 
