@@ -16,8 +16,8 @@ from flows.night import RUNS, runs
 from flows.recipe import Recipe
 from tasks.balance import Ledger
 from tasks.extract import missing
+from tasks.gates import HeldByGate, check_mass_deletion
 from tasks.plan import Change, candidates, plan
-from tasks.promote import HeldByGate, check_mass_deletion
 from tasks.scan import scan
 from tasks.shard import shard
 from tasks.train import trained

@@ -14,8 +14,8 @@ from tasks.clean import RetainPlan
 from tasks.cluster import ClusterPlan
 from tasks.evaluate import EvaluatePlan
 from tasks.extract import ExtractPlan
+from tasks.gates import GatesPlan
 from tasks.index import IndexPlan
-from tasks.promote import GatesPlan
 from tasks.scan import ScanPlan, SourcePlan
 from tasks.shard import ShardPlan
 from tasks.train import TrainPlan

@@ -14,10 +14,11 @@ from tasks.balance import Ledger, balance, held_ledger
 from tasks.compact import compact
 from tasks.evaluate import Scores, evaluate
 from tasks.extract import Limits, extract, missing, pictures_in
+from tasks.gates import HeldByGate, check_accepted, check_mass_deletion, judge
 from tasks.index import index
 from tasks.pin import pin
 from tasks.plan import Change, candidates, plan
-from tasks.promote import HeldByGate, check_accepted, check_mass_deletion, judge, now, promote
+from tasks.promote import now, promote
 from tasks.register import quarantine, register
 from tasks.scan import scan
 from tasks.seal import seal

@@ -12,8 +12,8 @@ from data.plan import Plan
 from data.store import Store
 from tasks.account import account
 from tasks.evaluate import Example, Scores
+from tasks.gates import Figure, Verdict
 from tasks.ledger import Account
-from tasks.promote import Figure, Verdict
 
 if TYPE_CHECKING:
     from tasks.plan import Change

@@ -18,7 +18,7 @@ CODES: Final = {
     "flows.cli.exits.Misuse": USAGE,
     "flows.cli.exits.Unwell": FAILED,
     "tasks.extract.FailureBudgetExceeded": BUDGET,
-    "tasks.promote.HeldByGate": HELD,
+    "tasks.gates.HeldByGate": HELD,
     "tasks.balance.UnbalancedLedger": FAILED,
     "tasks.worker.WorkFailed": FAILED,
     "tasks.stage.MissingDescriptor": FAILED,

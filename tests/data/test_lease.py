@@ -266,36 +266,3 @@ def test_old_objects_are_tidied_away(store: Store) -> None:
     names = store.names("leases/toy")
     assert len(names) <= KEPT + 1
     assert names[-1] == f"{KEPT + 4:06d}.json"
-
-
-def test_a_bucket_lends_it_to_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    import boto3
-    from moto.server import ThreadedMotoServer
-    from s3fs import S3FileSystem
-
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "y",
-        "AWS_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    try:
-        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="pictures")
-        S3FileSystem.clear_instance_cache()
-        store = Store("s3://pictures/store")
-        with Lease(store, "toy", 1.0) as lease:
-            with pytest.raises(LeaseHeld), Lease(store, "toy"):
-                pass
-            first = written(store, 1).renewed
-            until(lambda: written(store, 1).renewed > first)
-            lease.check()
-        with Lease(store, "toy") as lease:
-            assert lease.token == 2
-    finally:
-        S3FileSystem.clear_instance_cache()
-        server.stop()

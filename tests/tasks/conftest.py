@@ -24,10 +24,11 @@ from tasks.balance import Ledger, balance
 from tasks.cluster import ClusterPlan
 from tasks.evaluate import EvaluatePlan, evaluate
 from tasks.extract import ExtractPlan, Limits, extract, missing
+from tasks.gates import GatesPlan, judge
 from tasks.index import Candidate, IndexPlan, index, seal
 from tasks.plan import Change, candidates
 from tasks.plan import plan as plan_change
-from tasks.promote import GatesPlan, judge, now, promote
+from tasks.promote import now, promote
 from tasks.register import quarantine, register
 from tasks.scan import ScanPlan, SourcePlan, scan
 from tasks.shard import ShardPlan, shard

@@ -18,7 +18,7 @@ from tasks.account import account
 from tasks.balance import Ledger, UnbalancedLedger, balance, held_ledger
 from tasks.evaluate import Scores
 from tasks.extract import Limits
-from tasks.promote import HeldByGate, Verdict, check_mass_deletion
+from tasks.gates import HeldByGate, Verdict, check_mass_deletion
 
 if TYPE_CHECKING:
     from tasks.plan import Change
