@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from data.aliases import Alias
-from data.places import a_night_of_changes, write_places
+from data.places import a_night_of_changes, photograph, place_name, write_places
 from data.store import Store
 from flows.gather import write_report
 from flows.night import Progress, quiet
@@ -24,6 +24,8 @@ VIEWS: Final = 16
 ASKED: Final = 4
 """Views of each place that are not learned from, and ask for the others."""
 FIRST_ASKED: Final = 500
+QUERY_PLACE, QUERY_VIEW = 3, 900
+"""The photograph that is searched for: one that no folder holds."""
 SEED: Final = 0
 MARK: Final = ".nightjar-demo"
 
@@ -48,7 +50,7 @@ def demo(folder: Path, *, progress: Progress = quiet, say: Say) -> dict[str, Any
     What an earlier demo left in FOLDER is replaced.
 
     Args:
-        folder: gets ``pictures/``, ``store/``, ``places.yaml`` and ``report.html``.
+        folder: gets ``pictures/``, ``query.jpg``, ``store/``, ``places.yaml`` and ``report.html``.
         progress: who watches.
         say: told a line at a time.
 
@@ -61,11 +63,12 @@ def demo(folder: Path, *, progress: Progress = quiet, say: Say) -> dict[str, Any
     say(f"Drawing {count} photographs of {PLACES} places into {folder / 'pictures'}")
     learned = folder / "pictures" / "train"
     _draw(learned, VIEWS, 0, progress)
-    asking = _draw(folder / "pictures" / "test", ASKED, FIRST_ASKED, progress)
+    _draw(folder / "pictures" / "test", ASKED, FIRST_ASKED, progress)
+    query = folder / "query.jpg"
+    query.write_bytes(photograph(SEED, QUERY_PLACE, QUERY_VIEW))
 
     say("\nDay one: shard, train an encoder, embed, index, measure, publish")
     first = _night(folder, store, TRAIN, progress, say)
-    query = folder / "pictures" / "test" / asking[0]
     _search(store, query, say)
 
     done = a_night_of_changes(learned, PLACES, VIEWS, SEED)
@@ -161,7 +164,8 @@ def _night(
 def _search(store: Store, query: Path, say: Say) -> None:
     """Ask production for the nearest to the picture QUERY."""
     found = Searcher(store, *resolve(store, "places")).search(query.read_bytes(), 5).to_pylist()
-    say(f"nightjar search {query} -k 5")
+    place = place_name(SEED, QUERY_PLACE)
+    say(f"nightjar search {query} -k 5    # a new photograph of {place}")
     for row in found:
-        right = "right" if query.parent.name in row["labels"] else "-----"
+        right = "right" if place in row["labels"] else "-----"
         say(f"  {row['rank']}  {row['distance']:.3f}  {right}  {row['key']}")
