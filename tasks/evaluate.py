@@ -141,7 +141,8 @@ def evaluate(
         embedded += asking.embedded
         if ranked:
             return _scores(asking, ranked, production, notes, started)
-        notes.append(f"{protocol}: no image that may ask has an answer.")
+        if protocol == protocols[-1]:  # that a dataset has no labels is nothing to report
+            notes.append(f"{protocol}: no image that may ask has an answer.")
     return Scores(
         protocol="",
         headline=headline(protocols[-1], plan.k),
