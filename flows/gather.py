@@ -61,8 +61,8 @@ def gather(store: Store, recipe: Recipe, ledger: Ledger) -> ReportData:
         run=ledger.run,
         created=ledger.ended.replace("T", " ").replace("+00:00", " UTC"),
         published=ledger.promoted,
-        version=ledger.index_version,
-        production=_version(ledger.before),
+        version=_named(ledger, _candidate(ledger)),
+        production=_named(ledger, ledger.before),
         held_by=ledger.held_by,
         ledger={
             name: getattr(account, name)
@@ -100,9 +100,16 @@ def _lineage(store: Store, ledger: Ledger) -> Lineage | None:
     return lineage_of(index_table(store, ledger.table).open(ledger.index_version))
 
 
-def _version(pointer: str) -> int | None:
-    """The version of ``TABLE@VERSION``; None of nothing."""
-    return int(pointer.rsplit("@", 1)[1]) if pointer else None
+def _candidate(ledger: Ledger) -> str:
+    """The night's index version as ``TABLE@VERSION``; empty where it made none."""
+    return "" if ledger.index_version is None else f"{ledger.table}@{ledger.index_version}"
+
+
+def _named(ledger: Ledger, pointer: str) -> str | None:
+    """POINTER as short as it is clear: its number where the night stayed within one table."""
+    table, _, version = pointer.rpartition("@")
+    others = {other.rpartition("@")[0] for other in (_candidate(ledger), ledger.before) if other}
+    return (version if others == {table} else pointer) or None
 
 
 def _shown(lineage: Lineage) -> dict[str, object]:
@@ -142,8 +149,8 @@ def _metrics(store: Store, ledger: Ledger) -> tuple[Metric, ...]:
             ledger.metrics[name],
             (ledger.production_metrics or {}).get(name),
             history=tuple(
-                (number, line.metrics[name])
-                for number, line in enumerate(older, 1)
+                (line.created[5:16].replace("T", " "), line.metrics[name])
+                for line in older
                 if name in line.metrics
             ),
         )

@@ -48,7 +48,7 @@ class Metric:
         production: that of the version in use; None where there is none.
         low: lower end of the candidate's 95 % interval.
         high: upper end.
-        history: (version, value) of the versions before the candidate, oldest first.
+        history: (when, value) of the versions before the candidate, oldest first.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Metric:
     production: float | None = None
     low: float | None = None
     high: float | None = None
-    history: tuple[tuple[int, float], ...] = ()
+    history: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class ReportData:
         run: names the run.
         created: when it ended, as people write it.
         published: whether search now uses the candidate.
-        version: the index version that the night made; None where it made none.
+        version: the index version that the night made, as one names it; None where it made none.
         production: the index version that was in use before; None on the first night.
         held_by: the gates that keep production where it is.
         ledger: ``listed``, then the parts it must be the sum of, in the order to be shown.
@@ -124,8 +124,8 @@ class ReportData:
     run: str
     created: str
     published: bool
-    version: int | None = None
-    production: int | None = None
+    version: str | None = None
+    production: str | None = None
     held_by: tuple[str, ...] = ()
     ledger: Mapping[str, int] = field(default_factory=dict)
     coverage: float | None = None
@@ -198,11 +198,11 @@ def thumbnail(content: bytes, side: int = 112) -> str:
     return PICTURE + base64.b64encode(out.getvalue()).decode()
 
 
-def drawn(metric: Metric, version: int | None) -> Chart | None:
-    """METRIC over the versions up to the candidate, which is VERSION; None below two of them."""
-    marks = [(f"v{of}", value) for of, value in metric.history]
+def drawn(metric: Metric) -> Chart | None:
+    """METRIC over the versions up to the candidate; None below two of them."""
+    marks = list(metric.history)
     if metric.candidate is not None:
-        marks.append(("tonight" if version is None else f"v{version}", metric.candidate))
+        marks.append(("tonight", metric.candidate))
     ends = None if metric.low is None or metric.high is None else (metric.low, metric.high)
     return chart(marks, ends)
 
