@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,8 @@ SPLITS: Final = frozenset(("train", "val", "validation", "test", "query", "galle
 CIFAR10: Final = ("cifar-10-batches-py", "cifar-10-batches-bin", "batches.meta")
 LOOK: Final = 2000
 """Names looked at to tell what a source is; enough for its layout, few enough for a huge bucket."""
+BREADTH: Final = 100
+"""Folders of a folder that are looked into."""
 CLASSES: Final = (2, 0.5)
 """Folders count as classes from two on, while there are at most half as many as images."""
 
@@ -66,7 +69,8 @@ def sniff(source: str) -> Found:
     if images:
         classes = _classes(images)
         if classes:
-            return Found("folder", root, True, f"a folder of images in {len(classes)} classes")
+            first = ", ".join(sorted(classes)[:3])
+            return Found("folder", root, True, f"a folder of images in classes such as {first}")
         return Found("folder", root, False, "a folder of images", {"labels": "none"})
     if any(name.endswith(".tar") for name in names):
         return Found("tars", root, False, "WebDataset tars")
@@ -109,7 +113,7 @@ def text(found: Found, name: str) -> str:
     root = found.root if "://" in found.root else os.path.abspath(found.root)
     return TEMPLATE.format(
         name=name,
-        about=found.about,
+        about=" ".join(found.about.split()),
         adapter=found.adapter,
         root=_quoted(root),
         options="".join(f"\n  options: {{{key}: {word}}}" for key, word in found.options.items()),
@@ -138,12 +142,22 @@ train:
 """
 
 
-def _names(fs: "fsspec.AbstractFileSystem", path: str) -> Iterator[str]:
-    """The files under PATH, relative to it, folder by folder."""
-    base = path.rstrip("/")
-    for folder, _, files in fs.walk(path):
-        inner = str(folder)[len(base) :].strip("/")
-        yield from (f"{inner}/{name}" if inner else name for name in sorted(files))
+def _names(fs: "fsspec.AbstractFileSystem", path: str, inner: str = "") -> Iterator[str]:
+    """The files under PATH, relative to it: its own, then one of each folder in turn."""
+    found = sorted(
+        (str(each["name"]).rstrip("/"), each["type"])
+        for each in fs.ls(path, detail=True)
+        if each["type"] == "file" or not each.get("islink")  # a linked folder may lead back up
+    )
+    yield from (inner + os.path.basename(name) for name, kind in found if kind == "file")
+    folders = [name for name, kind in found if kind == "directory"][:BREADTH]
+    walks = deque(_names(fs, name, f"{inner}{os.path.basename(name)}/") for name in folders)
+    while walks:
+        if name := next(walks[0], None):
+            yield name
+            walks.rotate(-1)
+        else:
+            walks.popleft()
 
 
 def _classes(images: list[str]) -> set[str]:

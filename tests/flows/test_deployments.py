@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,7 @@ class TestNightsOfARealServer:
         worker = orchestra.worker()
         wait(lambda: orchestra.states("often", "Completed"), 300, "a scheduled night to complete")
         orchestra.stop(worker)
+        orchestra.say("deployment", "schedule", "clear", "reindex/often", "-y")
 
         store = Store(str(orchestra.home / "store"))
         pointer = Alias(store, "toy").current()
@@ -148,25 +150,28 @@ class TestNightsOfARealServer:
     ) -> None:
         from tests.flows.orchestra import wait
 
-        before = {run["id"] for run in orchestra.runs("often") if run["state_type"] in ENDED}
-        nights = len(Store(str(orchestra.home / "store")).names("runs/toy"))
-        wait(lambda: len(orchestra.states("often", "Late")) >= 3, 200, "three nights to be late")
-        orchestra.say("deployment", "schedule", "clear", "reindex/often", "-y")
-        late = [r for r in orchestra.runs("often") if r["id"] not in before]
-        missed = [run["id"] for run in late if run["state_name"] == "Late"]
-        assert len(missed) >= 3
-        worker = orchestra.worker()
-        wait(
-            lambda: (
-                {r["id"] for r in orchestra.runs("often") if r["state_type"] in ENDED} >= {*missed}
-            ),
-            400,
-            "the missed nights to end",
+        _deploy(orchestra, "missed", "toy.yaml", cron="0 2 * * *")
+        store, now = Store(str(orchestra.home / "store")), datetime.now(UTC)
+        nights = len(store.names("runs/toy"))
+        deployment = orchestra.ask("deployments/filter", deployments={"name": {"any_": ["missed"]}})
+        orchestra.ask(
+            f"deployments/{deployment[0]['id']}/schedule",
+            start_time=(now - timedelta(days=4)).isoformat(),
+            end_time=now.isoformat(),
         )
+        due = now.isoformat()
+        missed = [r["id"] for r in orchestra.runs("missed") if r["expected_start_time"] < due]
+        assert len(missed) == 4
+        worker = orchestra.worker()
+
+        def states() -> list[str]:
+            names = {run["id"]: run["state_name"] for run in orchestra.runs("missed")}
+            return [names[run] for run in missed]
+
+        wait(lambda: set(states()) <= {"Skipped", "Completed", "Failed"}, 500, "them to end")
         orchestra.stop(worker)
-        names = {run["id"]: run["state_name"] for run in orchestra.runs("often")}
-        assert [names[run] for run in missed] == ["Skipped"] * (len(missed) - 1) + ["Completed"]
-        assert len(Store(str(orchestra.home / "store")).names("runs/toy")) == nights + 1
+        assert states() == ["Skipped", "Skipped", "Skipped", "Completed"]
+        assert len(store.names("runs/toy")) == nights + 1
 
     def test_a_held_night_has_a_state_of_its_own(self, orchestra: "Orchestra") -> None:
         from tests.flows.orchestra import wait
@@ -220,13 +225,10 @@ class TestNightsOfARealServer:
         assert runs[0]["deployment_id"] is None
 
 
-ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-
-
-def _deploy(orchestra: "Orchestra", name: str, recipe: str, interval: int = 0) -> None:
-    """Deploy the project's own file under NAME for RECIPE, every INTERVAL seconds or on demand."""
+def _deploy(orchestra: "Orchestra", name: str, recipe: str, **schedule: str | int) -> None:
+    """Deploy the project's own file under NAME for RECIPE, by SCHEDULE or on demand."""
     found: dict[str, Any] = yaml.safe_load((HOME / "prefect.yaml").read_text())
-    schedules = [{"interval": interval, "active": True}] if interval else []
+    schedules = [schedule | {"active": True}] if schedule else []
     changed = {"name": name, "parameters": {"recipe": recipe}, "schedules": schedules}
     found["deployments"] = [found["deployments"][0] | changed]
     (orchestra.home / "prefect.yaml").write_text(yaml.safe_dump(found))
