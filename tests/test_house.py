@@ -24,7 +24,7 @@ FLOORS = ("data", "models", "tasks", "flows")
 GROUND_FOR_MODELS = {"data", "data.taxonomy", "data.sample", "data.plan"}
 ROOMS = {
     "ray": {"tasks/cluster.py", "tasks/train.py"},
-    "prefect": {"flows/deployments.py"},
+    "prefect": {"flows/artifacts.py", "flows/deployments.py"},
 }
 """Where the engines may be imported."""
 
