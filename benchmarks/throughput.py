@@ -1,0 +1,173 @@
+"""Images a second and CPU a picture: extraction against the limit, and against its peers."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+
+from benchmarks.machine import cores
+from benchmarks.pictures import folder
+from benchmarks.result import Bar, Repeats, Result
+from benchmarks.stock import Stock, macs, recipe_of, stocked
+from benchmarks.watch import EntrantFailed, Watched, watched
+from data.store import Store
+from tasks.extract import ExtractPlan
+
+PEERS: Final = {"ray_data": "Ray Data", "pixeltable": "Pixeltable"}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a process worked, once it was up and from its start to its end.
+
+    Args:
+        steady: images a second while all workers worked: the slope of the line through (instant,
+            images done), which a part that is only half done at either end does not bend.
+        steady_ms: CPU-ms of the whole tree an image in that time.
+        whole: images a second from the start of the process to its end.
+        whole_ms: CPU-ms of the whole tree an image, all included.
+    """
+
+    steady: float
+    steady_ms: float
+    whole: float
+    whole_ms: float
+
+    @classmethod
+    def of(cls, seen: Watched) -> Self:
+        """The pace of a process that told its completions: instants and numbers of images."""
+        at, images = np.array(sorted(seen.told["completions"]), np.float64).T
+        done = images.cumsum()
+        steady = float(np.polyfit(at - at[0], done, 1)[0])
+        span = float(at[-1] - at[0])
+        return cls(
+            steady=steady,
+            steady_ms=1e3 * seen.cpu_between(at[0], at[-1]) / (steady * span),
+            whole=float(done[-1]) / seen.seconds,
+            whole_ms=1e3 * seen.cpu_seconds / float(done[-1]),
+        )
+
+    def into(self, repeats: Repeats, who: str) -> None:
+        """Add these figures to REPEATS under the name WHO."""
+        repeats.add(f"{who}: steady", "images/s", self.steady)
+        repeats.add(f"{who}: steady CPU", "ms/image", self.steady_ms)
+        repeats.add(f"{who}: whole", "images/s", self.whole)
+        repeats.add(f"{who}: whole CPU", "ms/image", self.whole_ms)
+
+
+def throughput(quick: bool, work: Path, peers: bool) -> Result:
+    """Extraction of 5,000 JPEGs against bare decoding and encoding on all cores, and its peers."""
+    count, rounds, part = (192, 1, 16) if quick else (5000, 3, ExtractPlan().part)
+    pictures = folder(work / f"pictures-{count}", count)
+    recipe = recipe_of(work / "throughput.yaml", pictures, shard={"images": 96 if quick else 1000})
+    shutil.rmtree(work / "throughput", ignore_errors=True)
+    stock = stocked(Store(str(work / "throughput")), recipe)
+    repeats, notes = Repeats(), []
+    for _ in range(rounds):
+        limit = watched(
+            "benchmarks.entrants.limit", [stock.store.root, stock.encoder, pictures, part]
+        )
+        Pace.of(limit).into(repeats, "limit")
+        seen = _extraction(stock, part)
+        Pace.of(seen).into(repeats, "Nightjar")
+        repeats.add("Nightjar: peak memory", "MB", seen.peak_mb)
+        repeats.add("limit: peak memory", "MB", limit.peak_mb)
+    done = ["Nightjar"]
+    for peer, name in PEERS.items() if peers else ():
+        try:
+            for _ in range(rounds):
+                seen = _peer(peer, stock, pictures, work)
+                Pace.of(seen).into(repeats, name)
+                repeats.add(f"{name}: peak memory", "MB", seen.peak_mb)
+            done.append(name)
+        except (EntrantFailed, subprocess.CalledProcessError) as error:
+            notes.append(f"{name} was left out: {str(error).strip().splitlines()[-1]}")
+    if not peers:
+        notes.append("Ray Data and Pixeltable were not asked for (--peers).")
+    ratios = {
+        f"{name} / limit, {kind}": repeats.ratio(f"{name}: {kind}", f"limit: {kind}")
+        for name in done
+        for kind in ("steady", "steady CPU", "whole", "whole CPU")
+    }
+    bars = [
+        Bar.least(
+            "of the limit's images/s, steady", ratios["Nightjar / limit, steady"].median, 0.95
+        ),
+        Bar.most("CPU-ms an image, steady", repeats.figures["Nightjar: steady CPU"].median, 2.2),
+    ]
+    ours = repeats.figures["Nightjar: whole CPU"].median
+    bars += [
+        Bar.most(
+            f"CPU-ms an image, whole, of {name}'s",
+            ours / repeats.figures[f"{name}: whole CPU"].median,
+            1.0,
+        )
+        for name in done[1:]
+    ]
+    return Result(
+        name="throughput",
+        work=(
+            f"extract {count:,} JPEGs of 256 x 256 pixels, "
+            f"{macs(stock.recipe.train.spec()) / 1e6:.1f} MMAC, 128 float32, one torch thread a "
+            "worker"
+        ),
+        baseline=f"{cores()} processes that only read files, decode and encode (entrants/limit.py)",
+        quick=quick,
+        load=repeats.load,
+        figures=repeats.figures,
+        ratios=ratios,
+        bars=tuple(bars),
+        notes=tuple(notes),
+    )
+
+
+def _extraction(stock: Stock, part: int) -> Watched:
+    """Nightjar's extraction into an empty cache."""
+    shutil.rmtree(stock.store.uri(f"descriptors/{stock.encoder}"), ignore_errors=True)
+    told = [stock.store.root, stock.recipe.dataset, stock.version, stock.encoder, part]
+    return watched("benchmarks.entrants.extraction", told)
+
+
+def _peer(peer: str, stock: Stock, pictures: Path, work: Path) -> Watched:
+    """PEER on the same pictures, from nothing.
+
+    Raises:
+        EntrantFailed: it did not come to its end.
+        CalledProcessError: it could not be installed.
+    """
+    home = work / peer
+    shutil.rmtree(home, ignore_errors=True)
+    told = [stock.store.root, stock.encoder, pictures]
+    if peer == "ray_data":
+        return watched("benchmarks.peers.ray_data", [*told, home])
+    environment = {"PIXELTABLE_HOME": str(home), "PIXELTABLE_DISABLE_TELEMETRY": "1"}
+    python = installed("pixeltable>=0.7", work / "peers" / peer)
+    return watched("benchmarks.peers.pixeltable", told, python=str(python), environment=environment)
+
+
+def installed(requirement: str, home: Path) -> Path:
+    """The interpreter of environment HOME, in which REQUIREMENT stands above what we have here.
+
+    Raises:
+        CalledProcessError: pip could not install it.
+    """
+    python = home / "bin" / "python"
+    if not python.exists():
+        venv.create(home, with_pip=True)
+        paths = sysconfig.get_paths(vars={"base": str(home), "platbase": str(home)})
+        inherited = Path(paths["purelib"]) / "inherited.pth"
+        inherited.write_text(sysconfig.get_paths()["purelib"] + os.linesep)
+        pip = [str(python), "-m", "pip", "install", "--quiet", requirement]
+        try:
+            subprocess.run(pip, check=True, stdout=sys.stderr)
+        except subprocess.CalledProcessError:
+            shutil.rmtree(home)
+            raise
+    return python
