@@ -226,6 +226,11 @@ class Lease:
                     self.store.delete(_path(self.name, number))
 
 
+def dataset_lease(dataset: str) -> str:
+    """The name of the lease on DATASET's manifest, which recipes may share; no recipe is called so."""
+    return f"dataset.{dataset}"
+
+
 def holder(store: Store, name: str) -> Holder | None:
     """Who holds the lease NAME by its newest object, be it alive or not; None where it is free."""
     number = _newest(store, name)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from data.aliases import Alias
-from data.lease import Lease
+from data.lease import Lease, dataset_lease
 from data.store import Store
 from flows.recipe import Recipe
 from tasks.balance import Ledger
@@ -51,13 +51,13 @@ def quiet(stage: str, done: int, total: int, note: str) -> None:
 
 @dataclass
 class Night:
-    """One run of a recipe, from taking its lease to letting it go.
+    """One run of a recipe, from taking its leases to letting them go.
 
     Args:
         run: names the run; sorts by time.
         recipe: what is run.
         store: where.
-        lease: the right to write; `Lease.check` before every commit.
+        leases: the right to write, to the recipe's index and to the dataset it may share.
         workspace: a temporary folder through which stages hand tables on.
         limits: bounds of the night.
         progress: who watches.
@@ -69,7 +69,7 @@ class Night:
     run: str
     recipe: Recipe
     store: Store
-    lease: Lease
+    leases: tuple[Lease, ...]
     workspace: Path
     limits: Limits
     progress: Progress
@@ -77,6 +77,15 @@ class Night:
     seconds: dict[str, float] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+
+    def check(self) -> None:
+        """Return if this run may still write; called right before every commit.
+
+        Raises:
+            LeaseLost: another run took over while this one was silent.
+        """
+        for lease in self.leases:
+            lease.check()
 
     @property
     def alias(self) -> Alias:
@@ -144,12 +153,16 @@ def night(
     A run that fails leaves ``failed.json`` with the reason among its papers.
 
     Raises:
-        LeaseHeld: another run of the recipe is at work.
+        LeaseHeld: another run of the recipe, or over the same dataset, is at work.
     """
     workspace = Path(tempfile.mkdtemp(prefix="nightjar-"))
     try:
-        with Lease(store, recipe.name) as lease:
-            this = Night(new_run(), recipe, store, lease, workspace, limits, progress, stage)
+        with (
+            Lease(store, recipe.name) as index,
+            Lease(store, dataset_lease(recipe.dataset)) as ground,
+        ):
+            leases = (index, ground)
+            this = Night(new_run(), recipe, store, leases, workspace, limits, progress, stage)
             try:
                 yield this
             except BaseException as error:

@@ -51,7 +51,7 @@ def reindex(
 
     Raises:
         ValueError: ACCEPT names an unknown gate, or the source or recipe is not as it should be.
-        LeaseHeld: another run of the recipe is at work.
+        LeaseHeld: another run of the recipe, or over the same dataset, is at work.
         FailureBudgetExceeded: more pictures could not be read than the recipe allows.
         UnbalancedLedger: an image is neither indexed nor accounted for; production stays.
     """
@@ -116,7 +116,7 @@ def publish(
         production: what search uses now.
         accept: gates that a person waves through.
     """
-    recipe, store, dataset, check = this.recipe, this.store, this.recipe.dataset, this.lease.check
+    recipe, store, dataset, check = this.recipe, this.store, this.recipe.dataset, this.check
     version = this(register, store, dataset, change, this.run, check)
     if rewritten := this(compact, store, dataset, recipe.shard, this.run, check):
         version = rewritten.version

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from data.aliases import Alias
 from data.indexes import encoder_of, index_names, index_table
-from data.lease import Lease
+from data.lease import Lease, dataset_lease
 from data.lineage import RUN_TAG, Lineage, last_lineage, run_tags, sealed_versions
 from data.manifest import REMOVED, manifest
 from data.plan import Plan
@@ -87,7 +87,8 @@ def clean(
         LeaseHeld: a run of this recipe, or of another over the same dataset, is under way.
     """
     with ExitStack() as held:
-        for user in sorted(_users(store, dataset) | {recipe}) if not dry_run else []:
+        users = {*_users(store, dataset), recipe, dataset_lease(dataset)}
+        for user in sorted(users) if not dry_run else []:
             held.enter_context(Lease(store, user))
         now = datetime.now(UTC)
         young = now - timedelta(minutes=plan.grace_minutes)
