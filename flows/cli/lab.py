@@ -26,7 +26,7 @@ def train(
     An encoder that its plan has made before is not trained again.
     """
     told, store = the_recipe(recipe), the_store()
-    from data.lease import Lease
+    from data.lease import Lease, dataset_lease
     from data.manifest import manifest
     from tasks.train import load_encoder, trained
     from tasks.train import train as teach
@@ -39,7 +39,7 @@ def train(
         return
     progress = show.ProgressLine()
     try:
-        with Lease(store, told.name):
+        with Lease(store, told.name), Lease(store, dataset_lease(told.dataset)):
             encoder = teach(
                 store, told.dataset, version, told.train, told.cluster, progress, again=again
             )
