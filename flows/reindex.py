@@ -14,7 +14,7 @@ from tasks.balance import Ledger, balance, held_ledger
 from tasks.compact import compact
 from tasks.evaluate import Scores, evaluate
 from tasks.extract import Limits, extract, missing, pictures_in
-from tasks.gates import HeldByGate, check_accepted, check_mass_deletion, judge
+from tasks.gates import HeldByGate, check_accepted, check_listed, check_mass_deletion, judge
 from tasks.index import index
 from tasks.pin import pin
 from tasks.plan import Change, candidates, plan
@@ -60,6 +60,7 @@ def reindex(
         production = this.alias.current()
         early = take_in(this)
         change = this(plan, this.store, recipe.dataset, this.workspace, recipe.scan)
+        check_listed(change, recipe.source.root)
         try:
             check_mass_deletion(change, recipe.gates, accept)
         except HeldByGate as held:

@@ -102,6 +102,19 @@ def check_accepted(accept: Sequence[str]) -> frozenset[str]:
     return frozenset(accept)
 
 
+def check_listed(change: "Change", root: str) -> None:
+    """Return if there is, or ever was, something to index.
+
+    Raises:
+        ValueError: the source at ROOT lists no image, and never has.
+    """
+    if not change.base and not change.counts["listed"]:
+        raise ValueError(
+            f"The source {root} lists no image: there is nothing to index. Is it the right place, "
+            "and mounted?"
+        )
+
+
 def check_mass_deletion(change: "Change", gates: GatesPlan, accept: Sequence[str] = ()) -> Figure:
     """What the mass-deletion gate says of CHANGE; asked before anything is written.
 

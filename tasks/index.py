@@ -159,7 +159,8 @@ def _table(
         if base is None:
             raise ValueError(
                 f"Index {name} cannot be made: no live image of dataset version {target.version} "
-                f"has a descriptor of encoder {cache.encoder[:12]}. Extract some first."
+                f"has a descriptor of encoder {cache.encoder[:12]}. Either no image is good, or "
+                "the limits of the run left none to be embedded."
             )
         return index_table(store, name)
     digest = target.take(places[:1].tolist(), columns=["digest"])["digest"].combine_chunks()
