@@ -31,7 +31,13 @@ def train(
     from tasks.train import load_encoder, trained
     from tasks.train import train as teach
 
-    version = int(manifest(store, told.dataset).open().version)
+    table = manifest(store, told.dataset)
+    if not table.exists():
+        raise FileNotFoundError(
+            f"Dataset {told.dataset} is not in {store.root} yet: there is nothing to learn from. "
+            f"The first run trains by itself: nightjar reindex {recipe}"
+        )
+    version = int(table.open().version)
     known = None if again else trained(store, told.dataset, told.train)
     if dry_run:
         found = {"dataset_version": version, "encoder": known, "trains": known is None}
