@@ -33,8 +33,9 @@ def in_this_process(
     make: Callable[[], Callable[[I], R]], items: Iterable[I], name: Callable[[I], str]
 ) -> Iterator[R]:
     """`spread` in this process."""
-    work = make()
     with one_thread():
+        work = make()
+    with one_thread():  # making it may have brought torch in
         for item in items:
             try:
                 answer = work(item)
