@@ -31,7 +31,7 @@ class Watched:
     """What a process told and used.
 
     Args:
-        told: the JSON it printed last.
+        told: the JSON it printed.
         began: by `time.monotonic`, which all processes of the machine share.
         ended: the same.
         at: (n,) when it was looked at.
@@ -84,7 +84,7 @@ def watched(
     """What ``python -m MODULE ARGUMENTS`` told and used, or used until it was killed.
 
     Args:
-        module: prints JSON as its last line.
+        module: prints one JSON object and nothing else.
         arguments: turned into text.
         python: the interpreter.
         environment: variables besides this process's own.
@@ -119,13 +119,13 @@ def watched(
         tree.kill()  # what it left behind
         out.seek(0)
         complaints.seek(0)
-        lines = out.read().strip().splitlines()
-        if not killed and (process.returncode or not lines):
+        said = out.read().strip()
+        if not killed and (process.returncode or not said):
             raise EntrantFailed(
                 f"{' '.join(command[1:])} ended with {process.returncode}: "
                 f"{complaints.read().strip()[-2000:]}"
             )
-        told = {} if killed else json.loads(lines[-1])
+        told = {} if killed else json.loads(said)
     series = np.array(tree.seen, np.float64)  # (n, 4)
     return Watched(told, began, ended, *series.T)
 
