@@ -30,7 +30,9 @@ def bucket() -> Iterator[str]:
         for name, value in set_to.items():
             patch.setenv(name, value)
         s3fs.S3FileSystem.clear_instance_cache()  # fsspec would hand out another server's
-        Store("s3://pictures").fs.mkdir("pictures")
+        Store("s3://pictures").fs.makedirs(
+            "pictures", exist_ok=True
+        )  # servers of one process share state
         yield "s3://pictures"
     s3fs.S3FileSystem.clear_instance_cache()
     server.stop()

@@ -236,6 +236,7 @@ def test_a_cluster_that_was_at_hand_is_used_and_left() -> None:
     cluster.shutdown()
     assert not ray.is_initialized()
     ray.init(
+        address="local",
         num_cpus=1,
         include_dashboard=False,
         logging_level="ERROR",
