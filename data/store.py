@@ -20,13 +20,13 @@ DEFAULT_ROOT = "store"
 
 @dataclass(frozen=True)
 class Store:
-    """A folder (``store/``, ``/mnt/x``) or a bucket (``s3://bucket/prefix``) that holds all of Nightjar's bytes.
+    """A folder (``store/``, ``/mnt/x``) or a bucket (``s3://bucket/prefix``) that holds all bytes.
 
     Names are relative, with forward slashes; they are made by Nightjar, never taken from a source.
 
     Args:
-        root: a path or URL. Bucket credentials and endpoints come from the environment
-            (``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_ENDPOINT_URL``, ``AWS_REGION``).
+        root: a path or URL. A bucket's credentials and endpoint come from the environment:
+            ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_ENDPOINT_URL``, ``AWS_REGION``.
     """
 
     root: str = field(default_factory=lambda: os.environ.get("NIGHTJAR_STORE", DEFAULT_ROOT))
@@ -42,8 +42,8 @@ class Store:
 
     @cached_property
     def fs(self) -> Any:
-        """The fsspec filesystem of the root."""
-        return fsspec.url_to_fs(self.root)[0]
+        """The fsspec filesystem of the root; remembers no listing, for others write there too."""
+        return fsspec.url_to_fs(self.root, use_listings_cache=False)[0]
 
     @property
     def lance_options(self) -> dict[str, str] | None:
@@ -128,7 +128,7 @@ class Store:
             part.unlink(missing_ok=True)
 
     def names(self, folder: str) -> list[str]:
-        """The names directly under FOLDER, sorted, without half-written ones; empty where it is not there."""
+        """The names directly under FOLDER, sorted, no half-written ones; none where it is not there."""
         try:
             found = self.fs.ls(self.uri(folder), detail=False, refresh=True)
         except FileNotFoundError:

@@ -2,12 +2,16 @@
 
 import io
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+import fsspec
 import lance
 import numpy as np
 import pyarrow as pa
@@ -33,6 +37,11 @@ NIGHT = Callable[[str, list[int], int], int]
 
 @pytest.fixture
 def night(store: Store, draw: Callable[..., bytes]) -> NIGHT:
+    """The nights of a store in a folder."""
+    return _nights(store, draw)
+
+
+def _nights(store: Store, draw: Callable[..., bytes]) -> NIGHT:
     """Writes a shard of pictures and one commit that drops DOOMED rows; its version."""
     table = Table(store, "manifests/places.lance", ROWS)
 
@@ -186,6 +195,59 @@ def test_the_store_is_a_dvc_repository_itself(store: Store, night: NIGHT) -> Non
     laid_out = Store(store.uri(f"pins/places/{version}"))
     assert laid_out.read("shards/places/a.tar") == store.read("shards/places/a.tar")
     assert pinned(store, "places") == [str(version)]
+
+
+def test_a_bucket_pins_into_itself(
+    draw: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _bucket(monkeypatch) as url:
+        store = Store(url)
+        night = _nights(store, draw)
+        first = night("a", [1, 2, 3], 0)
+        found = pin(store, "places", first)
+        pin(store, "places", night("b", [4], 1))
+        content = store.read("shards/places/a.tar")
+        store.delete("shards/places/a.tar")
+
+        back = restore(store, "places", first, tmp_path / "back", pin=found)
+
+        assert back.read("shards/places/a.tar") == content
+        assert lance.dataset(back.uri("manifests/places.lance")).version == first
+        assert pinned(store, "places") == ["1", "2"]
+
+
+@contextmanager
+def _bucket(patch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a place in a bucket of a server of our own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    said = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+        "AWS_REGION": "us-east-1",
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for name, value in said.items():
+            patch.setenv(name, value)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        fsspec.filesystem("s3", skip_instance_cache=True).mkdir("pins")
+        yield "s3://pins/store"
+        fsspec.filesystem("s3").clear_instance_cache()
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 def _dvc(folder: Path, *words: str) -> None:
