@@ -17,12 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.manifest import MANIFEST, Digests, held_digests, manifest
+from data.manifest import MANIFEST, RESOLVED, Digests, held_digests, manifest
 from data.sample import LISTING
 from data.store import Store
 
 LISTED: Final = LISTING.append(pa.field("position", pa.int64(), nullable=False))
 """The columns of a wave: a listing's, and each row's place in the source's order."""
+
+FOUND: Final = RESOLVED.append(LISTED.field("position"))
+"""What became of the candidates of a wave, each with its place in the source's order."""
 
 _ADDRESS: Final = pa.field("address", pa.uint64())
 HELD: Final = pa.schema(

@@ -1,10 +1,12 @@
 """Classify: the questions that put every listed key into one class, from the coarse to the fine.
 
 They are asked of the views ``waves`` (the listing), ``held`` (the manifest as the night found it)
-and ``resolved`` (what became of the candidates). Almost all rows are as they were: `DELTA` leaves
-them behind, so what follows costs no more than the change.
+and ``found`` (what became of the candidates). Almost all rows are as they were: `DELTA` leaves them
+behind, so what follows costs no more than the change. Each answer is a file that the next question
+reads, so that the memory of one question is the most that is needed, on the first night too.
 """
 
+from pathlib import Path
 from typing import Any, Final
 
 STALE: Final = """(
@@ -14,100 +16,134 @@ STALE: Final = """(
 """Whether the source's stamp of a listed row (l) differs from that of the manifest's row (h)."""
 
 LISTING: Final = """
-CREATE TEMP VIEW listing AS
+CREATE OR REPLACE TEMP VIEW listing AS
 SELECT *, md5(to_json(struct_pack(uri, labels, tags, captions, boxes, split))::VARCHAR) AS meta
 FROM waves
 """
 
+_OLD: Final = """
+    h.address, struct_pack(h.digest, h.shard, h."offset", h.length, h.width, h.height,
+                           h.state, h.reason, h.decoder) AS old
+"""
 DELTA: Final = f"""
-CREATE TEMP TABLE delta AS
-SELECT
-    coalesce(l.key, h.key) AS key, l.position, l.meta, h.address,
-    {STALE} AS stale,
-    h.meta IS DISTINCT FROM l.meta AS retold,
-    struct_pack(h.digest, h.shard, h."offset", h.length, h.width, h.height,
-                h.state, h.reason, h.decoder) AS old,
+SELECT r.key, r.position, {_OLD},
     struct_pack(r.digest, r.shard, r."offset", r.length, r.width, r.height,
-                r.state, r.reason, r.decoder) AS found
+                r.state, r.reason, r.decoder) AS now,
+    true AS read, h.state IS NOT DISTINCT FROM 'live' AS stale, true AS written
+FROM found r LEFT JOIN held h USING (key)
+UNION ALL
+SELECT coalesce(l.key, h.key), l.position, {_OLD},
+    CASE
+        WHEN l.key IS NOT NULL AND (h.key IS NULL OR h.state = 'removed' OR {STALE})
+            THEN struct_update(old, digest := '', state := 'deferred', reason := 'not read')
+        ELSE old
+    END,
+    false, false, l.meta IS DISTINCT FROM h.meta
 FROM listing l
 FULL JOIN held h ON l.key = h.key
-LEFT JOIN resolved r ON r.key = l.key
-WHERE CASE
+LEFT JOIN found r ON r.position = l.position
+WHERE r.position IS NULL AND CASE
     WHEN l.key IS NULL THEN h.state <> 'removed'
-    ELSE h.key IS NULL OR h.state <> 'live' OR {STALE} OR h.meta <> l.meta OR r.key IS NOT NULL
+    ELSE h.key IS NULL OR h.state <> 'live' OR h.meta <> l.meta OR {STALE}
 END
 """
-"""The keys of which anything differs, and the quarantined: as they were, and as they were found."""
+"""The keys of which anything differs, and the quarantined: as they were, and as they are now.
+
+A key that was ``read`` is a candidate; one that was live before was read because it is ``stale``.
+"""
+
+REPEATED: Final = """
+SELECT DISTINCT code FROM (
+    SELECT hash(now.digest) AS code FROM delta WHERE position IS NOT NULL
+    GROUP BY code HAVING count(*) > 1
+    UNION ALL
+    SELECT hash(old.digest) AS code FROM delta WHERE position IS NULL
+    GROUP BY code HAVING count(*) > 1
+)
+"""
+"""The (hashes of) digests that several keys have: as a rule few, and only they must be ranked."""
 
 PLACES: Final = """
-CREATE TEMP TABLE places AS
-SELECT digest, any_value(place) AS place FROM (
-    SELECT digest, first(
-        struct_pack(digest, shard, "offset", length, width, height,
-                    state := 'live', reason := '', decoder := '')
-        ORDER BY shard, "offset") AS place
+SELECT digest, min(place) AS place FROM (
+    SELECT digest, {'turn': -1, 'shard': shard, 'offset': "offset", 'length': length,
+                    'width': width, 'height': height} AS place
     FROM held
-    WHERE shard <> '' AND digest IN (SELECT found.digest FROM delta WHERE found.state = 'known')
-    GROUP BY digest
+    WHERE shard <> ''
+      AND digest IN (SELECT now.digest FROM delta WHERE read AND now.state = 'known')
     UNION ALL
-    SELECT found.digest AS digest, first(found ORDER BY position) AS place
-    FROM delta WHERE found.state = 'live'
-    GROUP BY found.digest
+    SELECT now.digest,
+           {'turn': position, 'shard': now.shard, 'offset': now."offset", 'length': now.length,
+            'width': now.width, 'height': now.height}
+    FROM delta
+    WHERE read AND now.state = 'live' AND hash(now.digest) IN (SELECT code FROM repeated)
 ) GROUP BY digest
 """
-"""Where the bytes of a digest lie: in a shard of old, or in the first that was written tonight."""
+"""Where bytes lie, if not where they were found: in a shard of old, or in the first of tonight."""
 
 REFUSED: Final = """
-CREATE TEMP TABLE refused AS
 SELECT digest, min(reason) AS reason FROM held
 WHERE state = 'quarantined' AND decoder = $decoder
-  AND digest IN (SELECT found.digest FROM delta)
+  AND digest IN (SELECT now.digest FROM delta WHERE read)
 GROUP BY digest
 """
 """The digests that the decoder at hand has refused before, under whatever key."""
 
 FATES: Final = """
-CREATE TEMP TABLE fates AS
-SELECT d.*, CASE
-    WHEN position IS NULL THEN old
-    WHEN found.state IS NULL AND (old.state IS NULL OR old.state = 'removed' OR stale)
-        THEN struct_update(found, state := 'deferred', reason := 'not read')
-    WHEN found.state IS NULL THEN old
-    WHEN found.state IN ('known', 'live') AND x.digest IS NOT NULL
-        THEN struct_update(coalesce(p.place, found),
-                           state := 'quarantined', reason := x.reason, decoder := $decoder)
-    WHEN found.state = 'known' AND p.digest IS NULL
-        THEN struct_update(found, state := 'deferred', reason := 'its bytes are no longer held')
-    WHEN found.state IN ('known', 'live') THEN p.place
-    ELSE found
-END AS now
+SELECT d.* EXCLUDE (now),
+    read AND now.state = 'live' AS fresh,
+    fresh AND hash(now.digest) NOT IN (SELECT code FROM repeated) AS single,
+    CASE
+        WHEN NOT read OR now.state NOT IN ('known', 'live') THEN now
+        WHEN now.state = 'known' AND p.digest IS NULL
+            THEN struct_update(now, state := 'deferred', reason := 'its bytes are no longer held')
+        ELSE struct_update(now,
+            shard := coalesce(p.place.shard, now.shard),
+            "offset" := coalesce(p.place."offset", now."offset"),
+            length := coalesce(p.place.length, now.length),
+            width := coalesce(p.place.width, now.width),
+            height := coalesce(p.place.height, now.height),
+            state := CASE WHEN x.digest IS NULL THEN 'live' ELSE 'quarantined' END,
+            reason := coalesce(x.reason, ''),
+            decoder := CASE WHEN x.digest IS NULL THEN '' ELSE $decoder END)
+    END AS now
 FROM delta d
-LEFT JOIN places p ON p.digest = d.found.digest
-LEFT JOIN refused x ON x.digest = d.found.digest
+LEFT JOIN places p ON p.digest = d.now.digest
+LEFT JOIN refused x ON x.digest = d.now.digest
 """
-"""What is to become of each of them: ``now``."""
+"""What is to become of each key: ``now``; ``fresh`` where its bytes are new, ``single`` where no
+other key of the night has them."""
 
 NEWCOMERS: Final = """
-CREATE TEMP TABLE newcomers AS
-SELECT key, position, now.digest AS digest,
-       row_number() OVER (PARTITION BY now.digest ORDER BY position) AS turn
-FROM fates
-WHERE position IS NOT NULL AND now.state = 'live' AND (old.state IS NULL OR old.state = 'removed')
+WITH newcomers AS (
+    SELECT key, position, now.digest AS digest,
+           hash(now.digest) IN (SELECT code FROM repeated) AS several
+    FROM fates
+    WHERE position IS NOT NULL AND NOT single AND now.state = 'live'
+      AND (old.state IS NULL OR old.state = 'removed')
+)
+SELECT key, position, digest, 1 AS turn FROM newcomers WHERE NOT several
+UNION ALL
+SELECT key, position, digest, row_number() OVER (PARTITION BY digest ORDER BY position)
+FROM newcomers WHERE several
 """
+"""The new keys whose bytes another key has or had, by their turn among those of the same bytes."""
 
 MOVES: Final = """
-CREATE TEMP TABLE moves AS
-SELECT n.key AS key, g.key AS origin
-FROM newcomers n JOIN (
-    SELECT key, old.digest AS digest,
-           row_number() OVER (PARTITION BY old.digest ORDER BY key) AS turn
+WITH gone AS (
+    SELECT key, old.digest AS digest, hash(old.digest) IN (SELECT code FROM repeated) AS several
     FROM fates WHERE position IS NULL AND old.state = 'live'
+)
+SELECT n.key AS key, n.position AS position, g.key AS origin
+FROM newcomers n JOIN (
+    SELECT key, digest, 1 AS turn FROM gone WHERE NOT several
+    UNION ALL
+    SELECT key, digest, row_number() OVER (PARTITION BY digest ORDER BY key)
+    FROM gone WHERE several
 ) g USING (digest, turn)
 """
 """One new name for one that is gone, where both have the same bytes."""
 
 KEPT: Final = """
-CREATE TEMP TABLE kept AS
 SELECT DISTINCT digest FROM (
     SELECT digest FROM held ANTI JOIN fates USING (key) WHERE state = 'live'
     UNION ALL
@@ -121,95 +157,123 @@ SELECT DISTINCT digest FROM (
 """The digests of newcomers that a key of old has too, after this night."""
 
 KINDS: Final = """
-CREATE TEMP TABLE kinds AS
-SELECT f.*, m.origin, gone.key AS heir, CASE
-    WHEN f.position IS NULL AND gone.key IS NOT NULL THEN 'left behind'
-    WHEN f.position IS NULL THEN 'removed'
-    WHEN f.now.state = 'deferred' THEN 'deferred'
-    WHEN f.now.state = 'quarantined' THEN 'quarantined'
-    WHEN m.key IS NOT NULL THEN 'moved'
-    WHEN n.key IS NOT NULL AND (n.turn > 1 OR k.digest IS NOT NULL) THEN 'duplicate'
-    WHEN n.key IS NOT NULL THEN 'added'
-    WHEN f.old.state <> 'live' OR f.now.digest <> f.old.digest THEN 'changed'
-    WHEN f.stale THEN 'touched'
-    WHEN f.retold THEN 'relabelled'
-    ELSE 'unchanged'
-END AS kind,
-f.position IS NOT NULL AND f.now.state <> 'deferred' AND (
-    f.old.state IS NULL OR f.now IS DISTINCT FROM f.old OR f.stale OR f.retold
-) AS written
+SELECT f.* EXCLUDE (written), gone.key AS heir,
+    f.written AND f.position IS NOT NULL AND f.now.state <> 'deferred' AS written,
+    CASE
+        WHEN f.position IS NULL AND gone.key IS NOT NULL THEN 'left behind'
+        WHEN f.position IS NULL THEN 'removed'
+        WHEN f.now.state = 'deferred' THEN 'deferred'
+        WHEN f.now.state = 'quarantined' THEN 'quarantined'
+        WHEN m.key IS NOT NULL THEN 'moved'
+        WHEN n.turn > 1 OR k.digest IS NOT NULL THEN 'duplicate'
+        WHEN f.old.state IS NULL OR f.old.state = 'removed' THEN 'added'
+        WHEN f.old.state = 'quarantined' OR f.now.digest <> f.old.digest THEN 'changed'
+        WHEN f.stale THEN 'touched'
+        ELSE 'relabelled'
+    END AS kind
 FROM fates f
-LEFT JOIN newcomers n USING (key)
-LEFT JOIN moves m USING (key)
+LEFT JOIN newcomers n ON n.position = f.position
+LEFT JOIN moves m ON m.position = f.position
 LEFT JOIN moves gone ON gone.origin = f.key
 LEFT JOIN kept k ON k.digest = n.digest
 """
 """The class of each key, and whether its row is written anew."""
 
 ROWS: Final = """
-SELECT l.* EXCLUDE (position, meta),
-       unnest(k.now), l.meta, l.position
-FROM kinds k JOIN listing l USING (position) WHERE k.written
-UNION ALL
-SELECT h.key, h.uri, h.size, h.mtime, h.etag, [], [], [], [], '',
-       h.digest, h.shard, h."offset", h.length, h.width, h.height, 'removed',
-       CASE WHEN k.heir IS NULL THEN 'gone from the source' ELSE 'moved to ' || k.heir END,
-       '', '', NULL
-FROM kinds k JOIN held h USING (key) WHERE k.position IS NULL
-ORDER BY position NULLS LAST, key
+SELECT l.* EXCLUDE (position, meta), unnest(k.now), l.meta
+FROM kinds k JOIN listing l USING (position)
+WHERE k.written AND k.position >= $first AND k.position < $last
+  AND l.position >= $first AND l.position < $last
+ORDER BY position
 """
-"""The manifest rows to write, tombstones last; a tombstone forgets what was said of its image."""
+"""The manifest rows to write, in the listing's order."""
+
+TOMBSTONES: Final = """
+SELECT h.key, h.uri, h.size, h.mtime, h.etag,
+       []::VARCHAR[] AS labels, []::VARCHAR[] AS tags, []::VARCHAR[] AS captions, [] AS boxes,
+       '' AS split, h.digest, h.shard, h."offset", h.length, h.width, h.height,
+       'removed' AS state,
+       CASE WHEN k.heir IS NULL THEN 'gone from the source' ELSE 'moved to ' || k.heir END
+           AS reason,
+       '' AS decoder, '' AS meta
+FROM kinds k JOIN held h USING (key) WHERE k.position IS NULL ORDER BY key
+"""
+"""The rows of images that are gone; a tombstone forgets what was said of its image."""
 
 DOOMED: Final = """
-SELECT address FROM kinds
-WHERE address IS NOT NULL AND (written OR position IS NULL) ORDER BY address
+SELECT address FROM kinds WHERE address IS NOT NULL AND (written OR position IS NULL)
 """
 
 KEYS: Final = """
 SELECT key, kind, coalesce(now.reason, '') AS reason, coalesce(now.digest, '') AS digest
-FROM kinds WHERE kind <> 'unchanged' ORDER BY position NULLS LAST, key
+FROM kinds ORDER BY position NULLS LAST, key
 """
 
 DIGESTS: Final = """
-SELECT DISTINCT now.digest AS digest FROM kinds
-WHERE written AND now.state = 'live'
-  AND now.digest NOT IN (SELECT digest FROM held WHERE state = 'live')
-ORDER BY digest
+SELECT now.digest AS digest FROM kinds WHERE single AND now.state = 'live'
+UNION ALL
+SELECT DISTINCT now.digest FROM kinds
+ANTI JOIN (SELECT digest FROM held WHERE state = 'live') h ON h.digest = now.digest
+WHERE written AND NOT single AND now.state = 'live'
 """
 
 COUNTS: Final = "SELECT kind, count(*) FROM kinds WHERE kind <> 'left behind' GROUP BY kind"
 
 FIRST_KEYS: Final = """
 SELECT kind, list_transform(min((coalesce(position, 0), key), $first), lambda row: row[2])
-FROM kinds WHERE kind NOT IN ('left behind', 'unchanged') GROUP BY kind
+FROM kinds WHERE kind <> 'left behind' GROUP BY kind
 """
 
 BYTES: Final = """
 SELECT coalesce(sum(length), 0) FROM (
-    SELECT found.digest, any_value(found.length) AS length
-    FROM kinds WHERE found.state = 'live' GROUP BY found.digest
+    SELECT now.length AS length FROM kinds WHERE fresh AND single
+    UNION ALL
+    SELECT min(now.length) FROM kinds WHERE fresh AND NOT single GROUP BY now.digest
 )
 """
 
 REMOVED_LIVE: Final = "SELECT count(*) FROM kinds WHERE kind = 'removed' AND old.state = 'live'"
 
 
-def compare(ask: Any) -> int:
-    """How many keys differ in anything or are quarantined; leaves them in the table ``delta``.
+def compare(ask: Any, folder: Path) -> int:
+    """How many keys differ in anything or are quarantined; leaves them in the view ``delta``.
 
     Args:
-        ask: has the views ``waves``, ``held`` and ``resolved``.
+        ask: has the views ``waves``, ``held`` and ``found``.
+        folder: the answers go to files of it.
     """
     ask.execute(LISTING)
-    return int(ask.execute(DELTA).fetchone()[0])
+    return _answer(ask, folder, "delta", DELTA)
 
 
-def classify(ask: Any, decoder: str) -> None:
-    """Make of the table ``delta`` the table ``kinds``, in which every key has its class.
+def classify(ask: Any, folder: Path, decoder: str) -> None:
+    """Make of the view ``delta`` the view ``kinds``, in which every key has its class.
 
     Args:
         ask: the connection that has compared.
+        folder: the answers go to files of it.
         decoder: the decoder at hand; only a dataset with quarantined images asks for it.
     """
-    for statement in (PLACES, REFUSED, FATES, NEWCOMERS, MOVES, KEPT, KINDS):
-        ask.execute(statement, {"decoder": decoder} if "$decoder" in statement else None)
+    steps = {
+        "repeated": REPEATED,
+        "places": PLACES,
+        "refused": REFUSED,
+        "fates": FATES,
+        "newcomers": NEWCOMERS,
+        "moves": MOVES,
+        "kept": KEPT,
+        "kinds": KINDS,
+    }
+    for name, query in steps.items():
+        _answer(ask, folder, name, query, decoder)
+
+
+def _answer(ask: Any, folder: Path, name: str, query: str, decoder: str = "") -> int:
+    """Write what QUERY says to a file of FOLDER that is the view NAME; how many rows it says."""
+    says = {"path": str(folder / f"{name}.parquet")}
+    if "$decoder" in query:
+        says["decoder"] = decoder
+    rows = ask.execute(f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION lz4)", says)
+    count = int(rows.fetchone()[0])
+    ask.from_parquet(says["path"]).create_view(name)
+    return count

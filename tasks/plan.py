@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data.manifest import LIVE, MANIFEST, RESOLVED
+from data.manifest import LIVE, MANIFEST
 from data.store import Store
-from data.workspace import LISTED, Snapshot, asking, files, snapshot
+from data.workspace import FOUND, LISTED, Snapshot, asking, files, snapshot
 from tasks import classify
 from tasks.scan import ScanPlan
 
@@ -33,7 +33,12 @@ CLASSES: Final = (
 )
 """The classes of a listed key; each key is in one. Besides them `removed` counts keys gone."""
 
+WRITTEN: Final = pa.schema([field for field in MANIFEST if field.name not in {"since", "run"}])
+"""The columns of the rows that `plan` writes; `register` knows the others."""
+
 EXAMPLES: Final = 5
+PART: Final = 500_000
+"""Listed rows that are put in order at a time."""
 DEFAULT: Final = ScanPlan()
 
 
@@ -132,13 +137,13 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAU
     tables = {
         "waves": files(workspace / "listing", LISTED),
         "held": [held.path],
-        "resolved": files(workspace / "resolved", RESOLVED),
+        "found": files(workspace / "resolved", FOUND),
     }
     with asking(workspace, settings.memory, **tables) as ask:
         listed = _number(ask, "SELECT count(*) FROM waves")
-        if not classify.compare(ask):
+        if not classify.compare(ask, folder):
             return _nothing(held, listed, folder)
-        classify.classify(ask, _decoder(ask))
+        classify.classify(ask, folder, _decoder(ask))
         return Change(
             base=held.version,
             counts=_counts(ask, listed),
@@ -146,9 +151,10 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAU
             live_before=_number(ask, "SELECT count(*) FROM held WHERE state = 'live'"),
             removed_live=_number(ask, classify.REMOVED_LIVE),
             examples=dict(ask.execute(classify.FIRST_KEYS, {"first": EXAMPLES}).fetchall()),
-            rows=_copied(ask, classify.ROWS, folder / "rows.parquet"),
+            rows=_rows(ask, listed, folder / "rows.parquet"),
             doomed=_saved(
-                ask.execute(classify.DOOMED).fetchnumpy()["address"], folder / "doomed.npy"
+                np.sort(ask.execute(classify.DOOMED).fetchnumpy()["address"]),
+                folder / "doomed.npy",
             ),
             keys=_copied(ask, classify.KEYS, folder / "keys.parquet"),
             digests=_copied(ask, classify.DIGESTS, folder / "digests.parquet"),
@@ -166,7 +172,7 @@ def _nothing(held: Snapshot, listed: int, folder: Path) -> Change:
         live_before=listed,
         removed_live=0,
         examples={},
-        rows=_written(MANIFEST, folder / "rows.parquet"),
+        rows=_written(WRITTEN, folder / "rows.parquet"),
         doomed=_saved(np.empty(0, np.uint64), folder / "doomed.npy"),
         keys=_written(keys, folder / "keys.parquet"),
         digests=_written(pa.schema([("digest", pa.string())]), folder / "digests.parquet"),
@@ -190,6 +196,19 @@ def _decoder(ask: Any) -> str:
     from models.pixels import DECODER
 
     return DECODER
+
+
+def _rows(ask: Any, listed: int, path: Path) -> Path:
+    """Write the manifest rows to PATH: a part of the listing after the other, tombstones last."""
+    parts = [
+        ask.sql(classify.ROWS, params={"first": first, "last": first + PART})
+        for first in range(0, listed, PART)
+    ]
+    with pq.ParquetWriter(path, WRITTEN, compression="lz4") as out:
+        for part in (*parts, ask.sql(classify.TOMBSTONES)):
+            for batch in part.to_arrow_reader(65_536):
+                out.write_table(pa.Table.from_batches([batch]).select(WRITTEN.names).cast(WRITTEN))
+    return path
 
 
 def _copied(ask: Any, query: str, path: Path) -> Path:

@@ -31,12 +31,13 @@ from data.manifest import (
 from data.plan import Plan, digest_of
 from data.shards import ShardWriter
 from data.store import Store
-from data.workspace import known_digests, snapshot
+from data.workspace import FOUND, known_digests, snapshot
 from models.pixels import DECODER, BadImage, header
 from tasks.cluster import ClusterPlan, spread
 from tasks.scan import SourcePlan
 
 COLUMNS: Final = ("key", "uri", "size", "mtime", "etag")
+POSITION: Final = "position"
 IN_MEMORY: Final = 32 * 2**20
 """Bytes of a tar that wait in memory for its end; a larger one waits in a temporary file."""
 LIMIT: Final = "night's limit"
@@ -61,7 +62,7 @@ class Chunk:
 
     Args:
         name: of the shard; it stands for the rows, the manifest version and the decoder.
-        rows: their `COLUMNS`.
+        rows: their `COLUMNS`, and their ``position``.
     """
 
     name: str
@@ -86,7 +87,7 @@ def shard(
     write: bool = True,
     deadline: float | None = None,
 ) -> Path:
-    """What became of each row of CANDIDATES, as a Parquet file of the `RESOLVED` columns.
+    """What became of each row of CANDIDATES, as a Parquet file of the `FOUND` columns.
 
     New bytes lie in new tars afterwards, one a chunk, each with its sidecar; a chunk whose sidecar
     is there, from a night that was killed, is not read again. A picture that is none is
@@ -109,7 +110,7 @@ def shard(
     path = workspace / "resolved" / candidates.name
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".part")
-    with pq.ParquetFile(candidates) as listed, pq.ParquetWriter(part, RESOLVED) as out:
+    with pq.ParquetFile(candidates) as listed, pq.ParquetWriter(part, FOUND) as out:
         total = listed.metadata.num_rows
         if total:
             version = snapshot(store, dataset, workspace).version
@@ -144,8 +145,8 @@ def _cut(listed: pq.ParquetFile, plan: ShardPlan, version: int) -> Iterator[Chun
     """The rows of LISTED in chunks of at most PLAN's images and bytes, one image at least."""
     most = plan.megabytes * 10**6
     pending: list[pa.RecordBatch] = []
-    for batch in listed.iter_batches(batch_size=plan.images, columns=list(COLUMNS)):
-        rows = pa.Table.from_batches([*pending, batch]).select(COLUMNS)
+    for batch in listed.iter_batches(batch_size=plan.images, columns=[*COLUMNS, POSITION]):
+        rows = pa.Table.from_batches([*pending, batch])
         while (fitting := _room(rows, plan.images, most)) < rows.num_rows:
             yield Chunk.of(rows.slice(0, fitting), version)
             rows = rows.slice(fitting)
@@ -184,7 +185,12 @@ class Reader:
     write: bool
 
     def resolve(self, chunk: Chunk) -> pa.Table:
-        """What became of the rows of CHUNK, in their order (`RESOLVED`)."""
+        """What became of the rows of CHUNK, in their order (`FOUND`)."""
+        rows = self._resolved(chunk)
+        order = pc.index_in(chunk.rows["key"], value_set=rows["key"].combine_chunks())
+        return rows.take(order).append_column(FOUND.field(POSITION), chunk.rows[POSITION])
+
+    def _resolved(self, chunk: Chunk) -> pa.Table:
         done = self._finished(chunk)
         if done is None:
             return self._read(chunk)
@@ -258,10 +264,10 @@ def _row(**says: Any) -> dict[str, Any]:
 def _deferred(rows: pa.Table, reason: str) -> pa.Table:
     """ROWS of a chunk that nobody has read."""
     says = _row(state=DEFERRED, reason=reason)
-    columns = [
-        rows["key"]
-        if field.name == "key"
+    said = [
+        rows[field.name]
+        if field.name in rows.column_names
         else pa.repeat(pa.scalar(says[field.name], field.type), rows.num_rows)
-        for field in RESOLVED
+        for field in FOUND
     ]
-    return pa.table(columns, schema=RESOLVED)
+    return pa.table(said, schema=FOUND)

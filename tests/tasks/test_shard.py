@@ -62,7 +62,7 @@ def test_every_candidate_is_accounted_for(nights: Nights, draw: Draw, tmp_path: 
         "lost": ("deferred", "unreadable: No such file or directory"),
     }
     assert (rows["good"]["width"], rows["good"]["height"]) == (30, 20)
-    assert rows["copy"] == {**rows["good"], "key": "copy"}
+    assert rows["copy"] == {**rows["good"], "key": "copy", "position": 1}
     assert rows["empty"]["digest"] == hashlib.sha256(b"").hexdigest()
     assert (rows["empty"]["shard"], rows["lost"]["digest"]) == ("", "")
     (tar,) = [name for name in nights.tars() if name.endswith(".tar")]
