@@ -128,7 +128,7 @@ class Store:
             part.unlink(missing_ok=True)
 
     def names(self, folder: str) -> list[str]:
-        """The names directly under FOLDER, sorted, no half-written ones; none where it is not there."""
+        """The whole objects directly under FOLDER, by name, sorted; none where it is not there."""
         try:
             found = self.fs.ls(self.uri(folder), detail=False, refresh=True)
         except FileNotFoundError:
