@@ -62,7 +62,7 @@ def account(store: Store, change: "Change", lineage: Lineage, papers: str, run: 
         if live != rows or fates["wrong"]:
             cache = DescriptorCache(store, lineage.encoder)
             waiting, lost, extra = _gaps(ask, images, index, cache)
-        indexed = fates["indexed"] + _late(ask, store, lineage, index, run, fates)
+        indexed = fates["indexed"] + _late(ask, store, lineage, index, run, change.base, fates)
         parts = {
             "indexed": indexed,
             "unchanged": rows - extra - indexed - fates["unread, searchable"],
@@ -210,11 +210,13 @@ def _late(
     lineage: Lineage,
     index: lance.LanceDataset,
     run: str,
+    base: int,
     fates: Mapping[str, int],
 ) -> int:
-    """Images that did not change and yet are new in the index: left over by earlier nights.
+    """Images that did not change since BASE and yet are new in the index: left over by others.
 
-    All of them where the table is new, as it is under a new encoder.
+    They waited for a descriptor, or a night that was cut off (or one of another recipe) registered
+    them and this index never saw them. All of them where the table is new, as under a new encoder.
     """
     if lineage.run != run:  # the night sealed nothing: the index is as it was
         return 0
@@ -223,7 +225,7 @@ def _late(
         for line in sealed_versions(index_table(store, lineage.table))
         if line.version < lineage.version
     ]
-    if older and not older[0].deferred:
+    if older and not older[0].deferred and older[0].dataset_version == base:
         return 0
     before = None
     if older:
