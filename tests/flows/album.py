@@ -22,6 +22,7 @@ from data.store import Store
 from flows.preview import preview
 from flows.recipe import Recipe
 from flows.reindex import reindex
+from models.weights import Embedder
 from tasks.balance import Ledger
 from tasks.extract import Limits
 from tasks.search import Searcher, resolve
@@ -64,7 +65,8 @@ class Album:
 
     folder: Path
     fields: dict[str, Any] = field(default_factory=dict)
-    made: dict[tuple[str, str], Array] = field(default_factory=dict)
+    made: dict[tuple[str, str], Array] = field(default_factory=dict, repr=False)
+    encoders: dict[str, Embedder] = field(default_factory=dict, repr=False)
 
     @property
     def root(self) -> Path:
@@ -148,7 +150,9 @@ class Album:
         """CONTENT, freshly embedded by ENCODER."""
         name = (sha(content), encoder)
         if name not in self.made:
-            embedder = load_encoder(self.store, encoder)
+            if encoder not in self.encoders:
+                self.encoders[encoder] = load_encoder(self.store, encoder)
+            embedder = self.encoders[encoder]
             pixels = torch.stack([embedder.pixels(content)])
             self.made[name] = embedder.describe(embedder.features(pixels))[0]
         return self.made[name]
