@@ -119,8 +119,9 @@ def publish(
     """
     recipe, store, dataset, check = this.recipe, this.store, this.recipe.dataset, this.check
     version = this(register, store, dataset, change, this.run, check)
-    if rewritten := this(compact, store, dataset, recipe.shard, this.run, check):
-        version = rewritten.version
+    if version != change.base:  # what nothing touched has no more dead bytes than last night
+        rewritten = this(compact, store, dataset, recipe.shard, this.run, check)
+        version = rewritten.version if rewritten else version
     encoder = this(train, store, dataset, version, recipe.train, recipe.cluster, this.progress)
     extraction = _extract(this, missing(store, dataset, version, encoder), encoder, early)
     version = this(quarantine, store, dataset, extraction.bad, this.run, check)
