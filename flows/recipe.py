@@ -67,7 +67,11 @@ class Recipe(Plan):
                 raise FileNotFoundError(
                     f"No recipe file {word}. Write one with: nightjar init SOURCE --name NAME"
                 )
-            return cls.parsed(path.read_text(), word, relative_to=path.absolute().parent)
+            try:
+                text = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{word} is no text in UTF-8, so it is no recipe.") from error
+            return cls.parsed(text, word, relative_to=path.absolute().parent)
         if word not in shipped():
             local = Path(f"{word}.yaml")
             hint = f" There is a file {local}; name it with its suffix." if local.is_file() else ""
