@@ -28,7 +28,6 @@ LIBRARIES: Final = (
     "duckdb",
     "ray",
     "prefect",
-    "webdataset",
     "dvc",
     "simplejpeg",
     "pillow",

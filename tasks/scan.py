@@ -21,7 +21,7 @@ ROW_GROUP: Final = 100_000
 class SourcePlan(Plan):
     """Where the images come from."""
 
-    dataset: str = Field(description="the adapter: folder, list, webdataset, cifar10, …")
+    dataset: str = Field(description="the adapter: folder, list, tars, cifar10, …")
     root: str = Field(description="a path or URL")
     options: dict[str, Any] = Field(default={}, description="what else the adapter takes")
 
