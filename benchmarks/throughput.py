@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.machine import cores
 from benchmarks.pictures import folder
-from benchmarks.result import Bar, Repeats, Result
+from benchmarks.result import Bar, Figure, Repeats, Result
 from benchmarks.stock import Stock, macs, recipe_of, stocked
 from benchmarks.watch import EntrantFailed, Watched, watched
 from data.store import Store
@@ -72,25 +72,20 @@ def throughput(quick: bool, work: Path, peers: bool) -> Result:
     shutil.rmtree(work / "throughput", ignore_errors=True)
     stock = stocked(Store(str(work / "throughput")), recipe)
     repeats, notes = Repeats(), []
+    asked = dict(PEERS) if peers else {}
     for _ in range(rounds):
         limit = watched(
             "benchmarks.entrants.limit", [stock.store.root, stock.encoder, pictures, part]
         )
-        Pace.of(limit).into(repeats, "limit")
-        seen = _extraction(stock, part)
-        Pace.of(seen).into(repeats, "Nightjar")
-        repeats.add("Nightjar: peak memory", "MB", seen.peak_mb)
-        repeats.add("limit: peak memory", "MB", limit.peak_mb)
-    done = ["Nightjar"]
-    for peer, name in PEERS.items() if peers else ():
-        try:
-            for _ in range(rounds):
-                seen = _peer(peer, stock, pictures, work)
-                Pace.of(seen).into(repeats, name)
-                repeats.add(f"{name}: peak memory", "MB", seen.peak_mb)
-            done.append(name)
-        except (EntrantFailed, subprocess.CalledProcessError) as error:
-            notes.append(f"{name} was left out: {str(error).strip().splitlines()[-1]}")
+        _into(repeats, "limit", limit)
+        _into(repeats, "Nightjar", _extraction(stock, part))
+        for peer, name in list(asked.items()):
+            try:
+                _into(repeats, name, _peer(peer, stock, pictures, work))
+            except (EntrantFailed, subprocess.CalledProcessError) as error:
+                notes.append(f"{name} was left out: {str(error).strip().splitlines()[-1]}")
+                del asked[peer]
+    done = ["Nightjar", *asked.values()]
     if "Pixeltable" in done:
         notes.append(
             "Pixeltable's Postgres server is a daemon: its CPU and memory are not counted."
@@ -108,15 +103,12 @@ def throughput(quick: bool, work: Path, peers: bool) -> Result:
         ),
         Bar.most("CPU-ms an image, steady", repeats.figures["Nightjar: steady CPU"].median, 2.2),
     ]
-    ours = repeats.figures["Nightjar: whole CPU"].median
-    bars += [
-        Bar.most(
-            f"CPU-ms an image, whole, of {name}'s",
-            ours / repeats.figures[f"{name}: whole CPU"].median,
-            1.0,
-        )
-        for name in done[1:]
-    ]
+    for name in done[1:]:
+        for kind in ("steady", "steady CPU", "whole", "whole CPU"):
+            mine, theirs = (repeats.figures[f"{who}: {kind}"].median for who in ("Nightjar", name))
+            ratios[f"Nightjar / {name}, {kind}"] = Figure.of("×", [mine / theirs])
+        ahead = ratios[f"Nightjar / {name}, steady"].median
+        bars.append(Bar.least(f"of the images/s of {name}, steady", ahead, 1.0))
     return Result(
         name="throughput",
         work=(
@@ -132,6 +124,12 @@ def throughput(quick: bool, work: Path, peers: bool) -> Result:
         bars=tuple(bars),
         notes=tuple(notes),
     )
+
+
+def _into(repeats: Repeats, who: str, seen: Watched) -> None:
+    """Add pace and memory of WHO to REPEATS."""
+    Pace.of(seen).into(repeats, who)
+    repeats.add(f"{who}: peak memory", "MB", seen.peak_mb)
 
 
 def _extraction(stock: Stock, part: int) -> Watched:
