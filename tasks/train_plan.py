@@ -54,7 +54,9 @@ class TrainPlan(Plan):
         default="auto", description='"auto": a GPU where there is one; "cpu"; "cuda"'
     )
     workers: int = Field(default=0, ge=0, description="0: in this process; else Ray Train's")
-    threads: int = Field(default=1, ge=1, description="a worker; results depend on it")
+    threads: int = Field(
+        default=1, ge=1, description="a worker, no more than cores are free; results depend on it"
+    )
     memory_mb: int = Field(default=2048, gt=0, description="for decoded pictures, a worker")
 
     @model_validator(mode="after")
