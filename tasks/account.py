@@ -227,17 +227,18 @@ def _late(
     ]
     if older and not older[0].deferred and older[0].dataset_version == base:
         return 0
-    before = None
+    said = ["key", "digest", "meta"]
+    before = pa.RecordBatchReader.from_batches(pa.schema([(n, pa.string()) for n in said]), [])
     if older:
-        before = index_table(store, lineage.table).open(older[0].version)
-        before = before.scanner(["key"]).to_reader()
-    _load(ask, "before", "SELECT key FROM stream", before)
+        last = index_table(store, lineage.table).open(older[0].version)
+        before = last.scanner(said).to_reader()
+    _load(ask, "before", "SELECT * FROM stream", before)
     _load(
         ask,
         "late",
-        "SELECT key FROM stream ANTI JOIN before USING (key) ANTI JOIN "
+        "SELECT key FROM stream ANTI JOIN before USING (key, digest, meta) ANTI JOIN "
         "(SELECT key FROM fates WHERE fate <> 'as it was') USING (key)",
-        index.scanner(["key"]).to_reader(),
+        index.scanner(said).to_reader(),
     )
     return _count(ask, "SELECT count(*) FROM late")
 
