@@ -1,6 +1,6 @@
 """A recipe: one YAML file that says what is indexed, by which encoder, and what a night may do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -108,10 +108,26 @@ def shipped() -> list[str]:
 
 
 def _sentences(error: ValidationError) -> str:
+    """What is wrong, a line a fault: place, rule and value; for an unknown key the choices."""
     lines = []
     for fault in error.errors():
+        *parents, last = fault["loc"] or ("",)
         place = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"  {place}: {unknown('key', str(last), _keys(parents))}")
+            continue
         value = fault["input"]
         shown = f" (it is {value!r})" if isinstance(value, str | int | float | bool) else ""
-        lines.append(f"  {place}: {fault['msg']}{shown}")
+        lines.append(f"  {place}: {fault['msg'].removeprefix('Value error, ')}{shown}")
     return "\n".join(lines)
+
+
+def _keys(place: Sequence[int | str]) -> list[str]:
+    """The keys that the plan at PLACE within a recipe knows."""
+    plan: type[Plan] = Recipe
+    for part in place:
+        inner = plan.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, Plan)):
+            return []
+        plan = inner
+    return sorted(plan.model_fields)
