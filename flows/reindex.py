@@ -18,7 +18,7 @@ from tasks.gates import HeldByGate, check_accepted, check_listed, check_mass_del
 from tasks.index import index
 from tasks.pin import pin
 from tasks.plan import Change, candidates, plan
-from tasks.promote import now, promote
+from tasks.promote import now, promote, withdrawn
 from tasks.register import quarantine, register
 from tasks.scan import scan
 from tasks.seal import seal
@@ -133,7 +133,8 @@ def publish(
         index, store, name, dataset, version, encoder, recipe.index, recipe.cluster, this.run, check
     )
     scores = this(evaluate, store, candidate, production, dataset, recipe.evaluate)
-    verdict = judge(recipe.gates, change, extraction, scores, candidate, accept)
+    left = withdrawn(store, recipe.name, (candidate.table, candidate.version))
+    verdict = judge(recipe.gates, change, extraction, scores, candidate, accept, left)
     lineage = this(seal, store, candidate, _told(this, change, scores, pinned), check)
     pointer = Pointer(
         table=lineage.table,

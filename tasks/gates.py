@@ -12,11 +12,15 @@ from tasks.evaluate import Scores
 from tasks.ranking import ANN_RECALL
 
 if TYPE_CHECKING:
+    from data.aliases import Pointer
     from tasks.extract import Extraction
     from tasks.index import Candidate
     from tasks.plan import Change
 
-GATES: Final = ("fall", "mass_deletion", "coverage", "min_rows", "ann_recall", "uncomputed")
+GATES: Final = (
+    *("fall", "mass_deletion", "coverage", "min_rows", "ann_recall"),
+    *("withdrawn", "uncomputed"),
+)
 """The gates' names: what a run may be held by, and what ``--accept`` takes."""
 
 
@@ -137,6 +141,7 @@ def judge(
     scores: Scores,
     candidate: "Candidate",
     accept: Sequence[str] = (),
+    withdrawn: "Pointer | None" = None,
 ) -> Verdict:
     """Whether CANDIDATE may become production, with the figures of each gate.
 
@@ -147,6 +152,7 @@ def judge(
         scores: what `evaluate` measured.
         candidate: the index version in question.
         accept: gates that a person waves through.
+        withdrawn: the move by which a person took this very version out of production, if one did.
 
     Raises:
         ValueError: ACCEPT names an unknown gate.
@@ -188,6 +194,18 @@ def judge(
                 "Search finds "
                 + ("an unknown share" if recall is None else f"{recall:.3f}")
                 + f" of the 10 nearest images, and at least {gates.ann_recall:.3f} must be found.",
+            ),
+            _figure(
+                "withdrawn",
+                float(withdrawn is not None),
+                0.0,
+                withdrawn is not None,
+                accepted,
+                f"A person took this very version out of production on {withdrawn.moved[:16]} "
+                f"({withdrawn.why}): it is not published again by itself. If it shall be: "
+                "--accept withdrawn."
+                if withdrawn
+                else "Nobody took this version out of production.",
             ),
             _figure(
                 "uncomputed",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from data.aliases import Alias, Pointer
 from data.indexes import index_table
@@ -57,6 +58,19 @@ def rollback(store: Store, alias: str, check: Callable[[], None] | None = None) 
         check()
     Alias(store, alias).move(pointer, after=current)
     return pointer
+
+
+def withdrawn(store: Store, alias: str, place: tuple[str, int]) -> Pointer | None:
+    """The move by which a person took PLACE (table, version) out of production; None if none did.
+
+    A night that finds nothing new would else publish again what was rolled back from.
+    """
+    history = Alias(store, alias).history()
+    leaving = (
+        to for of, to in pairwise(history) if of.place == place != to.place and to.why != "promoted"
+    )
+    last = next(iter(reversed([*leaving])), None)
+    return last if last and history[-1].place != place else None
 
 
 def now() -> str:

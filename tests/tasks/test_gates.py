@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from data.aliases import Pointer
 from tasks.evaluate import Scores
 from tasks.gates import (
     GATES,
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from tasks.gates import Verdict
 
 NO_FILE = Path()
+
+
+BACK = Pointer(
+    table="toy", version=2, run="r", moved="2026-11-20T08:00:12+00:00", why="rolled back"
+)
 
 
 def change(live: int = 100, removed: int = 0) -> Change:
@@ -51,7 +57,15 @@ def scores(ours: float | None = 0.8, theirs: float | None = 0.8, recall: float =
 
 def judged(accept: tuple[str, ...] = (), **given: Any) -> "Verdict":
     told = {"change": change(), "scores": scores(), "candidate": candidate(), **given}
-    return judge(GatesPlan(), told["change"], None, told["scores"], told["candidate"], accept)
+    return judge(
+        GatesPlan(),
+        told["change"],
+        None,
+        told["scores"],
+        told["candidate"],
+        accept,
+        told.get("withdrawn"),
+    )
 
 
 def test_what_passes_every_gate_is_promoted() -> None:
@@ -69,6 +83,11 @@ def test_what_passes_every_gate_is_promoted() -> None:
         ("coverage", {"candidate": candidate(94, 6)}, "94 of 100 good images"),
         ("min_rows", {"candidate": candidate(0)}, "0 images are indexed, at least 1 must be"),
         ("ann_recall", {"scores": scores(recall=0.89)}, "finds 0.890 of the 10 nearest"),
+        (
+            "withdrawn",
+            {"withdrawn": BACK},
+            "out of production on 2026-11-20T08:00",
+        ),
         ("uncomputed", {"scores": scores(None)}, "Not computed: map@100[min]"),
     ],
 )
