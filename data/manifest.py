@@ -138,16 +138,21 @@ class Digests:
 
 def held_digests(store: Store, dataset: str, version: int) -> Digests:
     """The digests whose bytes a shard holds at VERSION, whatever their state; none at version 0."""
-    parts = [np.empty((2, 0), np.uint64)]
-    if version:
-        scan = (
-            manifest(store, dataset)
-            .open(version)
-            .scanner(columns=["digest"], filter=pc.field("shard") != "", batch_size=65_536)
-        )
-        parts += [_halves(batch.column(0)) for batch in scan.to_batches() if batch.num_rows]
-    halves = np.concatenate(parts, axis=1)
-    return Digests(np.ascontiguousarray(halves[:, np.argsort(halves[0], kind="stable")]))
+    if not version:
+        return Digests(np.empty((2, 0), np.uint64))
+    rows = manifest(store, dataset).open(version)
+    halves = np.empty((2, rows.count_rows()), np.uint64)
+    end = 0
+    scan = rows.scanner(columns=["digest"], filter=pc.field("shard") != "", batch_size=65_536)
+    for batch in scan.to_batches():
+        if batch.num_rows:
+            halves[:, end : end + batch.num_rows] = _halves(batch.column(0))
+            end += batch.num_rows
+    halves = halves[:, :end]
+    order = np.argsort(halves[0], kind="stable")
+    for half in halves:  # one after the other: a copy of all would be millions of rows twice
+        half[:] = half[order]
+    return Digests(halves)
 
 
 def _halves(digests: pa.StringArray) -> NDArray[np.uint64]:

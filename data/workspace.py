@@ -127,6 +127,7 @@ def _database(spill: str, memory: int) -> Any:
         "temp_directory": spill,
         "preserve_insertion_order": False,  # every order that matters is asked for
         "enable_external_file_cache": False,  # what is read once need not stay in memory
+        "allocator_flush_threshold": "16MB",  # what a question has freed goes back at its end
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
