@@ -72,6 +72,11 @@ class Trace:
         os.write(self._out, event.model_dump_json().encode() + b"\n")
 
 
+def begins(path: Path, stage: str) -> bool:
+    """Whether PATH tells already that STAGE has begun; quick, for who must not come too late."""
+    return path.exists() and f'"stage":"{stage}","what":"begin"'.encode() in path.read_bytes()
+
+
 def events(path: Path) -> list[Event]:
     """The events in PATH so far; a line that is being written is left out."""
     if not path.exists():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from typing import Final
 import psutil
 
 from data.store import Store
-from flows.trace import Event, events
+from flows.trace import Event, begins, events
 from tasks.balance import Ledger
 
 POLL: Final = 0.001
@@ -60,7 +61,7 @@ class Run:
         try:
             deadline = time.monotonic() + PATIENCE
             while process.poll() is None and time.monotonic() < deadline:
-                if any(event.stage == stage for event in self.events):
+                if begins(self.trace, stage):
                     time.sleep(delay)
                     return process.poll() is None
                 time.sleep(POLL)
@@ -84,8 +85,10 @@ class Run:
 
 
 def end(process: "subprocess.Popen[str]") -> None:
-    """SIGKILL PROCESS and all that it started, workers of a cluster too."""
+    """SIGKILL PROCESS, which does no more, and all that it started, a cluster's workers too."""
     try:
+        # finding the family takes a while: what is to be killed at this instant must not go on
+        process.send_signal(signal.SIGSTOP)
         family = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         family = []

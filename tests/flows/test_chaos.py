@@ -13,7 +13,7 @@ from flows.imprint import differences, imprint
 from flows.night import quiet
 from flows.recipe import Recipe
 from flows.reindex import reindex
-from flows.trace import Event, Trace, events
+from flows.trace import Event, Trace, begins, events
 from tasks.balance import Ledger
 
 TINY = """\
@@ -85,6 +85,8 @@ def test_a_trace_tells_what_began_and_how_far_it_came(tmp_path: Path) -> None:
     ) as trace:
         assert trace.stage(index, 41) == 42
         trace.progress("extract", 3, 7, "1 failed")
+        assert begins(path, "index")
+        assert not begins(path, "extract")
         told = [(event.stage, event.what, event.done, event.total) for event in events(path)]
     assert told == [("index", "begin", 0, 0), ("index", "end", 0, 0), ("extract", "progress", 3, 7)]
     assert seen == ["extract 3 1 failed"]
@@ -116,7 +118,7 @@ def test_nights_killed_at_random_instants_end_as_an_undisturbed_one(
 
     assert [trial.differs for trial in outcome.trials] == [()] * 16
     assert [trial.again for trial in outcome.trials] == [0] * 16
-    assert len({trial.stage for trial in outcome.trials}) >= 8
+    assert sum(bool(trial.stage) for trial in outcome.trials) >= 12
     assert max(trial.in_flight for trial in outcome.trials) <= 4
     assert outcome.needed == 24
     assert json.loads(json.dumps(outcome.as_json()))["differences"] == 0

@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong and says what to do; it reads Prefect's settings as Prefect does."""
+"""The doctor finds what is wrong and says what to do; Prefect's settings are read as it does."""
 
 import http.server
 import threading
