@@ -13,10 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pydantic import Field
-
-from data.plan import Plan
-from tasks.crew import Crew
+from tasks.crew import ClusterPlan, Crew
 from tasks.worker import WorkFailed, in_this_process
 
 I = TypeVar("I")  # noqa: E741  (an item)
@@ -28,21 +25,6 @@ _log = logging.getLogger(__name__)
 
 
 __all__ = ["ClusterPlan", "WorkFailed", "connect", "runtime", "shutdown", "spread"]
-
-
-class ClusterPlan(Plan):
-    """Where the work runs and how much of it at once."""
-
-    workers: int = Field(
-        default=0, ge=0, description="worker processes; 0: one a core, or one a GPU"
-    )
-    cpus: float = Field(default=1, gt=0, description="cores a worker takes")
-    gpus: float = Field(default=0, ge=0, description="GPUs a worker takes")
-    address: str | None = Field(
-        default=None, description="a running Ray cluster; none: RAY_ADDRESS, else this machine"
-    )
-    small: int = Field(default=2000, ge=0, description="pictures up to which no cluster is started")
-    restarts: int = Field(default=2, ge=0, description="lost workers that one item may cost")
 
 
 def spread(

@@ -4,18 +4,33 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from pydantic import Field
+
+from data.plan import Plan
 from tasks.worker import Outcome, Worker, WorkFailed, failed
-
-if TYPE_CHECKING:
-    from tasks.cluster import ClusterPlan
 
 I = TypeVar("I")  # noqa: E741  (an item)
 R = TypeVar("R")
 
 IN_FLIGHT: Final = 2
 """Items a worker holds: the one it works on and the next, so that it never waits for the driver."""
+
+
+class ClusterPlan(Plan):
+    """Where the work runs and how much of it at once."""
+
+    workers: int = Field(
+        default=0, ge=0, description="worker processes; 0: one a core, or one a GPU"
+    )
+    cpus: float = Field(default=1, gt=0, description="cores a worker takes")
+    gpus: float = Field(default=0, ge=0, description="GPUs a worker takes")
+    address: str | None = Field(
+        default=None, description="a running Ray cluster; none: RAY_ADDRESS, else this machine"
+    )
+    small: int = Field(default=2000, ge=0, description="pictures up to which no cluster is started")
+    restarts: int = Field(default=2, ge=0, description="lost workers that one item may cost")
 
 
 @dataclass
@@ -57,7 +72,7 @@ class Crew(Generic[I, R]):
         size: int,
         make: Callable[[], Callable[[I], R]],
         items: Iterator[I],
-        plan: "ClusterPlan",
+        plan: ClusterPlan,
         name: Callable[[I], str],
     ) -> None:
         self._ray = ray
