@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.adapters import open_dataset
-from data.adapters.reading import overlapped, place_of, read_uri
 from data.sample import Sample
 
 
@@ -259,33 +258,6 @@ def test_any_store_that_fsspec_knows_is_listed_in_the_same_order(
     assert found[-1].split == "train"
     assert all(one.mtime > 0 for one in found)
     assert list(dataset.read([one.uri for one in found])) == [one.key.encode() for one in found]
-
-
-def test_a_range_of_a_file_is_read_and_a_cut_one_refused(tmp_path: Path) -> None:
-    put(tmp_path, "a.bin", content=b"0123456789")
-    assert read_uri(f"{tmp_path}/a.bin#2,3") == b"234"
-    assert read_uri(f"{tmp_path}/a.bin#3,0") == b""
-    cut = read_uri(f"{tmp_path}/a.bin#8,5")
-    assert isinstance(cut, OSError)
-    assert "ends after 2 bytes" in str(cut)
-
-
-@given(st.text(), st.integers(0, 2**40), st.integers(0, 2**40))
-def test_a_range_is_told_from_the_name_before_it(path: str, offset: int, length: int) -> None:
-    assert place_of(f"{path}#{offset},{length}") == (path, offset, length)
-
-
-@given(st.integers(0, 100), st.integers(1, 5))
-def test_overlapped_work_keeps_its_order(items: int, threads: int) -> None:
-    assert list(overlapped(str, range(items), threads)) == [str(one) for one in range(items)]
-
-
-def test_overlapped_work_runs_a_bounded_way_ahead() -> None:
-    begun: list[int] = []
-    answers = overlapped(begun.append, range(1000), threads=2)
-    next(answers)
-    answers.close()  # type: ignore[attr-defined]
-    assert len(begun) <= 5
 
 
 def test_a_walk_that_left_nothing_out_says_nothing(
