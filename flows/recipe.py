@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from data.adapters import open_dataset
 from data.plan import Plan
 from data.taxonomy import unknown
 from tasks.clean import RetainPlan
@@ -52,6 +53,12 @@ class Recipe(Plan):
         if isinstance(fields, Mapping) and not fields.get("dataset"):
             return {**fields, "dataset": fields.get("name", "")}
         return fields
+
+    @field_validator("source")
+    @classmethod
+    def _readable(cls, source: SourcePlan) -> SourcePlan:
+        open_dataset(source.dataset, source.root, source.options)  # reads nothing
+        return source
 
     @classmethod
     def named(cls, word: str) -> "Recipe":
