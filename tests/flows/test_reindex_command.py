@@ -172,7 +172,8 @@ def test_versions_tell_their_lineage_and_rollback_goes_back(album: Album, say: S
         (["plan", "tabs.yaml"], 2, "tabs.yaml is not YAML"),
         (["plan", "bytes.yaml"], 2, "bytes.yaml is no text"),
         (["plan", "pictures"], 2, "recipe"),
-        (["reindex", "adapter.yaml"], 1, "foldr"),
+        (["reindex", "adapter.yaml"], 2, "foldr"),
+        (["reindex", "option.yaml"], 2, "recursiv"),
         (["reindex", "toy.yaml", "--accept", "gravity"], 1, "Unknown gate"),
         (["reindex", "toy.yaml", "--max-minutes", "-1"], 2, "--max-minutes"),
         (["explain", "toy.yaml", "class0/00.jpg"], 0, ""),
@@ -189,6 +190,7 @@ def test_a_person_s_mistakes_end_in_sentences(
         "gates.yaml": text + "gates: {gravity: 1}\n",
         "list.yaml": "- a\n- b\n",
         "tabs.yaml": "name:\t- x: [\n",
+        "option.yaml": text.replace("root:", "options: {recursiv: 1}\n  root:"),
         "adapter.yaml": text.replace("dataset: folder", "dataset: foldr"),
     }.items():
         (album.folder / name).write_text(content)

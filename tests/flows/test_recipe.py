@@ -1,0 +1,132 @@
+"""A recipe says exactly what it does; whatever it cannot mean is named with what would do."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from flows.recipe import Recipe, shipped
+
+LEAST: dict[str, Any] = {"name": "toy", "source": {"dataset": "folder", "root": "pictures"}}
+
+
+def parsed(where: Path = Path("/somewhere"), **fields: Any) -> Recipe:
+    return Recipe.parsed(yaml.safe_dump(LEAST | fields), "toy.yaml", where)
+
+
+def test_name_and_source_are_all_that_must_be_said() -> None:
+    recipe = parsed()
+    assert (recipe.name, recipe.dataset, recipe.source.root) == (
+        "toy",
+        "toy",
+        "/somewhere/pictures",
+    )
+    assert parsed(dataset="shared").dataset == "shared"
+
+
+@pytest.mark.parametrize(
+    ("root", "found"),
+    [
+        ("pictures", "/somewhere/pictures"),
+        ("../up", "/somewhere/../up"),
+        ("/abs", "/abs"),
+        ("s3://bucket/x", "s3://bucket/x"),
+    ],
+)
+def test_a_source_lies_beside_its_recipe(root: str, found: str) -> None:
+    assert parsed(source={"dataset": "folder", "root": root}).source.root == found
+
+
+def test_home_is_the_home_of_who_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    recipe = parsed(source={"dataset": "folder", "root": "~/Pictures"})
+    assert recipe.source.root == "/home/somebody/Pictures"
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"nmae": 1}, "nmae"),
+        ({"train": {"epochz": 3}}, "train.epochz"),
+        ({"train": {"epochs": -1}}, "train.epochs"),
+        ({"train": {"epochs": "many"}}, "many"),
+        ({"train": {"network": "convolutionl"}}, "convolutional"),
+        ({"extract": {"batch": 0}}, "extract.batch"),
+        ({"gates": {"fall": 2}}, "gates.fall"),
+        ({"gates": {"gravity": 1}}, "gates.gravity"),
+        ({"name": "Not A Name"}, "Not A Name"),
+        ({"name": "../up"}, "../up"),
+        ({"name": ""}, "name"),
+        ({"dataset": "a/b"}, "a/b"),
+        ({"source": {"dataset": "foldr", "root": "x"}}, "Did you mean 'folder'"),
+        ({"source": {"dataset": "folder", "root": "x", "options": {"speed": 1}}}, "'speed'"),
+        ({"source": {"dataset": "folder"}}, "source.root"),
+        ({"source": "pictures"}, "source"),
+        ({"source": None}, "source"),
+        ({"pin": "perhaps"}, "pin"),
+    ],
+)
+def test_what_a_recipe_cannot_mean_is_named(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match="no valid recipe") as caught:
+        parsed(**fields)
+    assert says in str(caught.value)
+    assert "toy.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "just words", "- a\n- b\n", "42", "a: [", "a: b: c", "!!python/object/apply:os.getcwd []"],
+)
+def test_what_is_no_mapping_is_no_recipe(text: str) -> None:
+    with pytest.raises(ValueError, match=r"x\.yaml"):
+        Recipe.parsed(text, "x.yaml", Path("/"))
+
+
+@given(st.text())
+def test_no_text_whatever_breaks_the_reader(text: str) -> None:
+    with pytest.raises(ValueError, match=r"x\.yaml"):  # that chance should write a recipe...
+        Recipe.parsed(text, "x.yaml", Path("/"))
+
+
+def test_a_recipe_is_frozen_and_its_digest_stands_for_all_it_says() -> None:
+    recipe = parsed()
+    with pytest.raises(ValidationError):
+        recipe.name = "other"
+    assert recipe.digest == parsed().digest
+    others = [
+        parsed(train={"epochs": 21}),
+        parsed(gates={"fall": 0.5}),
+        parsed(pin=False),
+        parsed(source={"dataset": "folder", "root": "others"}),
+    ]
+    assert len({recipe.digest, *(other.digest for other in others)}) == 5
+
+
+def test_a_stage_s_plan_changes_only_with_its_own_words() -> None:
+    one, other = parsed(train={"lr": 0.1}), parsed(train={"lr": 0.2})
+    assert one.train != other.train
+    for stage in ("scan", "shard", "extract", "index", "evaluate", "gates"):
+        assert getattr(one, stage) == getattr(other, stage)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_recipe_is_one_and_bears_its_own_name(name: str) -> None:
+    assert Recipe.named(name).name == name
+
+
+def test_a_word_that_names_no_recipe_is_answered_with_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"choose from .*cifar10.*Did you mean"):
+        Recipe.named("cifar1")
+    Path("mine.yaml").write_text(yaml.safe_dump(LEAST))
+    with pytest.raises(FileNotFoundError, match=r"mine\.yaml"):
+        Recipe.named("mine")
+    assert Recipe.named("mine.yaml").source.root == str(tmp_path / "pictures")
+    with pytest.raises(FileNotFoundError, match="nightjar init"):
+        Recipe.named("nowhere.yaml")
