@@ -1,0 +1,149 @@
+"""Training with real kills and by two workers: the same bits in the end, one encoder."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from data.store import Store
+from data.taxonomy import Supervision
+from tasks import cluster, train
+from tasks.cluster import ClusterPlan
+from tasks.course import checkpoint_name
+from tasks.train import load_encoder, trained
+from tests.tasks.training.courses import plan
+
+ROOT = Path(__file__).parents[3]
+
+
+class Killed(BaseException):
+    """Stands for a kill between two steps."""
+
+
+@pytest.mark.parametrize("at", [1, 3, 5, 6])
+def test_a_training_that_broke_off_ends_with_the_same_bits(
+    store: Store, version: int, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.course.EVERY", 1)
+    wanted = plan(epochs=3, supervision="supervised")
+    undisturbed = train.train(store, "toy", version, wanted)
+    store.delete("encoders")
+
+    def kill(stage: str, done: int, total: int, note: str) -> None:
+        if (stage, done) == ("train", at):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train.train(store, "toy", version, wanted, progress=kill)
+    assert store.exists(checkpoint_name("toy", version, wanted)) == (at > 2)
+    steps: list[int] = []
+    after = train.train(
+        store,
+        "toy",
+        version,
+        wanted,
+        progress=lambda s, done, *_: steps.append(done * (s == "train")),
+    )
+    assert after == undisturbed
+    assert max(1, (at - 1) // 2 * 2 + 1) in steps
+    assert not any(0 < step <= (at - 1) // 2 * 2 for step in steps)
+
+
+SCRIPT = """
+import sys
+from data.store import Store
+from tasks import course
+from tasks.train import TrainPlan, train
+
+course.EVERY = 1
+root, version, plan = sys.argv[1:]
+
+def say(*said):
+    sys.stdout.write(f"{said[0]} {said[1]}\\n")
+    sys.stdout.flush()
+    if said[:2] == ("train", 4):
+        sys.stdin.readline()  # hold still, to be killed here
+
+train(Store(root), "toy", int(version), TrainPlan.model_validate_json(plan), progress=say)
+"""
+
+
+def test_a_killed_process_leaves_what_another_ends_with_the_same_bits(
+    store: Store, version: int
+) -> None:
+    wanted = plan(epochs=3)
+    undisturbed = train.train(store, "toy", version, wanted)
+    store.delete("encoders")
+    command = [sys.executable, "-c", SCRIPT, store.root, str(version), wanted.model_dump_json()]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line == "train 4\n":
+                child.send_signal(signal.SIGKILL)
+                break
+    assert child.returncode == -signal.SIGKILL
+    assert trained(store, "toy", wanted) is None
+    assert store.exists(checkpoint_name("toy", version, wanted))
+    assert train.train(store, "toy", version, wanted) == undisturbed
+
+
+RAY_WARNS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*:FutureWarning")
+
+HALF = ClusterPlan(cpus=0.5)
+
+
+@pytest.mark.ray
+@RAY_WARNS
+def test_two_workers_train_one_encoder_together(store: Store, version: int) -> None:
+    wanted = plan(workers=2, supervision=Supervision.SUPERVISED)
+    try:
+        digest = train.train(store, "toy", version, wanted, HALF)
+    finally:
+        cluster.shutdown()
+    embedder = load_encoder(store, digest)
+    embedder.prove()
+    assert (embedder.card["images"], len(embedder.card["loss"])) == (39, 2)
+    assert trained(store, "toy", wanted) == digest
+    assert store.names("encoders/training") == []
+    alone = train.train(store, "toy", version, wanted.model_copy(update={"workers": 0}), again=True)
+    assert alone != digest  # each worker whitens its own half of a batch
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@RAY_WARNS
+def test_two_workers_of_which_one_is_killed_end_with_the_same_bits(
+    store: Store, version: int
+) -> None:
+    wanted = plan(workers=2, epochs=60)
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        until = time.monotonic() + 240
+        while not killed and time.monotonic() < until:
+            time.sleep(0.05)
+            if store.exists(checkpoint_name("toy", version, wanted)):
+                family = psutil.Process().children(recursive=True)
+                workers = [one for one in family if "TrainWorker" in one.name()]
+                workers = workers or [one for one in family if "TrainWorker" in str(one.cmdline())]
+                for worker in workers[:1]:
+                    worker.kill()
+                    killed.append(worker.pid)
+
+    try:
+        undisturbed = train.train(store, "toy", version, wanted, HALF)
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        after = train.train(store, "toy", version, wanted, HALF, again=True)
+        killer.join()
+    finally:
+        cluster.shutdown()
+    assert killed
+    assert after == undisturbed

@@ -1,0 +1,69 @@
+"""The pictures of an epoch: each once, in an order of the seed, shared among workers."""
+
+from typing import Any
+
+import pytest
+
+from data.store import Store
+from models.pixels import Transform
+from tasks.training_set import Share, TrainingSet
+from tests.tasks.training.courses import Draw, fill
+
+ROOM = 3 * 16 * 16
+
+
+def pictures(store: Store, version: int, memory: int, **more: Any) -> TrainingSet:
+    settings: dict[str, Any] = {"split": None, "labelled": True, "transform": Transform(size=16)}
+    settings |= {"memory": memory} | more
+    return TrainingSet(store, "toy", version, **settings)
+
+
+@pytest.mark.parametrize("memory", [1000 * ROOM, 7 * ROOM])
+def test_an_epoch_shows_each_good_picture_at_most_once_with_its_label(
+    store: Store, version: int, draw: Draw, memory: int
+) -> None:
+    known = {Transform(size=16)(draw(number)).numpy().tobytes(): number % 4 for number in range(39)}
+    rows = pictures(store, version, memory)
+    rows.prepare(lambda done, total: None)
+    assert rows.fits == (memory > 40 * ROOM)
+    assert rows.classes == ["c0", "c1", "c2", "c3"]
+    seen = []
+    for images, targets in rows.batches(0, 0, 8, Share()):
+        assert targets is not None
+        assert targets.sum(dim=1).tolist() == [1] * 8
+        for image, target in zip(images, targets, strict=True):
+            assert known[image.numpy().tobytes()] == int(target.argmax())
+            seen.append(image.numpy().tobytes())
+    assert len(seen) == rows.steps(8) * 8 >= 32
+    # while streaming, the place of the one that cannot be decoded goes to another
+    assert len(set(seen)) >= len(seen) - (0 if rows.fits else 1)
+
+
+@pytest.mark.parametrize("memory", [1000 * ROOM, 7 * ROOM])
+def test_the_order_depends_on_seed_and_epoch_alone(store: Store, version: int, memory: int) -> None:
+    def order(epoch: int, seed: int) -> list[bytes]:
+        rows = pictures(store, version, memory, threads=2)
+        rows.prepare(lambda done, total: None)
+        return [images.numpy().tobytes() for images, _ in rows.batches(epoch, seed, 8, Share())]
+
+    assert order(1, 0) == order(1, 0)
+    assert len({tuple(order(epoch, seed)) for epoch in (0, 1) for seed in (0, 1)}) == 4
+
+
+@pytest.mark.parametrize("memory", [1000 * ROOM, 7 * ROOM])
+def test_workers_share_each_batch_without_overlap(store: Store, version: int, memory: int) -> None:
+    shares = []
+    for rank in range(2):
+        rows = pictures(store, version, memory)
+        rows.prepare(lambda done, total: None)
+        batches = list(rows.batches(0, 0, 8, Share(rank, 2)))
+        assert [len(images) for images, _ in batches] == [4] * rows.steps(8)
+        shares.append({image.numpy().tobytes() for images, _ in batches for image in images})
+    assert not shares[0] & shares[1]
+
+
+def test_copies_count_once_and_pictures_without_labels_not_at_all(store: Store, draw: Draw) -> None:
+    contents = [draw(n % 6) for n in range(12)]
+    version = fill(store, contents, [[] if n % 6 == 5 else [f"c{n % 2}", "all"] for n in range(12)])
+    assert len(pictures(store, version, 1 << 20)) == 5
+    assert len(pictures(store, version, 1 << 20, labelled=False)) == 6
