@@ -3,17 +3,27 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.aliases import Pointer
 from data.indexes import index_name
+from data.parts import SAID
 from data.store import Store
 from flows.night import Night, Progress, Stage, call, night, quiet
 from flows.recipe import Recipe
 from tasks.balance import Ledger, balance, held_ledger
 from tasks.compact import compact
 from tasks.evaluate import Scores, evaluate
-from tasks.extract import Limits, extract, missing, pictures_in
+from tasks.extract import (
+    Extraction,
+    Limits,
+    check_refused,
+    extract,
+    missing,
+    pictures_in,
+    refused_in,
+)
 from tasks.gates import HeldByGate, check_accepted, check_listed, check_mass_deletion, judge
 from tasks.index import index
 from tasks.pin import pin
@@ -58,7 +68,7 @@ def reindex(
     check_accepted(accept)
     with night(recipe, store or Store(), limits or Limits(), progress, stage) as this:
         production = this.alias.current()
-        early = take_in(this)
+        early, refused = take_in(this)
         change = this(plan, this.store, recipe.dataset, this.workspace, recipe.scan)
         check_listed(change, recipe.source.root)
         try:
@@ -74,18 +84,24 @@ def reindex(
                     seconds=this.seconds,
                 )
             )
-        return publish(this, change, early, production, accept)
+        return publish(this, change, early, refused, production, accept)
 
 
-def take_in(this: Night) -> int:
-    """Read what the source has new into shards, a wave at a time; how many images were embedded.
+def take_in(this: Night) -> tuple[int, pa.Table]:
+    """Read what the source has new into shards, a wave at a time.
 
     Where there is an encoder already, a full wave is embedded before the next is listed: of a huge
     source the first images are embedded long before its listing has ended.
+
+    Returns:
+        How many images were embedded, and those whose bytes are no picture (`SAID`).
+
+    Raises:
+        FailureBudgetExceeded: too many are none. Nothing is committed: the next run says the same.
     """
     recipe, store, dataset = this.recipe, this.store, this.recipe.dataset
     encoder = trained(store, dataset, recipe.train)
-    embedded = 0
+    embedded, read, refused = 0, 0, []
     for wave in scan(recipe.source, recipe.scan, this.workspace):
         wanted = candidates(store, dataset, this.workspace, wave, recipe.scan)
         resolved = this(
@@ -99,14 +115,24 @@ def take_in(this: Night) -> int:
             this.workspace,
             deadline=this.deadline,
         )
-        this.took_in(pq.read_metadata(wanted).num_rows)
+        read += pq.read_metadata(wanted).num_rows
+        this.took_in(read)
+        refused.append(refused_in(resolved))
         if encoder and pq.read_metadata(wave).num_rows == recipe.scan.wave:
-            embedded += _extract(this, pictures_in(resolved), encoder, embedded).embedded
-    return embedded
+            waiting = pictures_in(resolved)
+            embedded += _extract(this, waiting, encoder, embedded, refused[-1]).embedded
+    bad = pa.concat_tables(refused or [SAID.empty_table()])
+    check_refused(recipe.extract, read, bad)
+    return embedded, bad
 
 
 def publish(
-    this: Night, change: Change, early: int, production: Pointer | None, accept: Sequence[str]
+    this: Night,
+    change: Change,
+    early: int,
+    refused: pa.Table,
+    production: Pointer | None,
+    accept: Sequence[str],
 ) -> Ledger:
     """Commit CHANGE, embed what lacks a descriptor, index it, move the alias if no gate objects.
 
@@ -114,6 +140,7 @@ def publish(
         this: the night.
         change: what the listing changed.
         early: images that `take_in` embedded.
+        refused: files that it found to be no picture; they count against the failure budget.
         production: what search uses now.
         accept: gates that a person waves through.
     """
@@ -123,7 +150,7 @@ def publish(
         rewritten = this(compact, store, dataset, recipe.shard, this.run, check)
         version = rewritten.version if rewritten else version
     encoder = this(train, store, dataset, version, recipe.train, recipe.cluster, this.progress)
-    extraction = _extract(this, missing(store, dataset, version, encoder), encoder, early)
+    extraction = _extract(this, missing(store, dataset, version, encoder), encoder, early, refused)
     version = this(quarantine, store, dataset, extraction.bad, this.run, check)
     change = change.without(extraction.bad)
     pinned = this(pin, store, dataset, version, encoder) if recipe.pin else ""
@@ -166,7 +193,9 @@ def publish(
     return this.keep(ledger)
 
 
-def _extract(this: Night, pictures: Any, encoder: str, already: int) -> Any:
+def _extract(
+    this: Night, pictures: pa.Table, encoder: str, already: int, refused: pa.Table
+) -> Extraction:
     """Embed PICTURES within what ALREADY embedded images leave of the night's limits."""
     recipe = this.recipe
     extraction = this(
@@ -179,6 +208,7 @@ def _extract(this: Night, pictures: Any, encoder: str, already: int) -> Any:
         recipe.cluster,
         this.left(already),
         this.progress,
+        refused,
     )
     this.embedded(extraction)
     return extraction

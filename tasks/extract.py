@@ -22,7 +22,7 @@ from data.store import Store
 from models.pixels import DECODER
 from tasks.cluster import ClusterPlan, spread
 from tasks.describe import Described, describer
-from tasks.pictures import distinct, missing, parts_of, pictures_in
+from tasks.pictures import distinct, missing, parts_of, pictures_in, refused_in
 
 __all__ = [
     "ExtractPlan",
@@ -32,6 +32,7 @@ __all__ = [
     "extract",
     "missing",
     "pictures_in",
+    "refused_in",
 ]
 
 STAGE: Final = "extract"
@@ -110,6 +111,7 @@ def extract(
     cluster: ClusterPlan,
     limits: Limits,
     progress: Progress,
+    refused: pa.Table | None = None,
 ) -> Extraction:
     """Give each of PICTURES that lacks one a descriptor by ENCODER, in the cache.
 
@@ -125,6 +127,8 @@ def extract(
         cluster: where to work; up to ``cluster.small`` pictures in this process.
         limits: what may be done now.
         progress: told after every part.
+        refused: pictures that were found bad when their bytes were read (`SAID`); they are not
+            among PICTURES, and count against the budget as if they were.
 
     Raises:
         FailureBudgetExceeded: more pictures are bad than allowed.
@@ -142,7 +146,7 @@ def extract(
     work = partial(
         describer, store, encoder, plan.batch, plan.device, plan.precision, plan.decode_threads
     )
-    tally = Tally(plan, len(pictures), known, progress)
+    tally = Tally(plan, len(pictures), known, progress, refused)
     tally.check(len(pictures))
     if len(now):
         here = len(now) <= cluster.small
@@ -165,6 +169,16 @@ def extract(
     )
 
 
+def check_refused(plan: ExtractPlan, read: int, refused: pa.Table) -> None:
+    """Return if of READ files no more are REFUSED (`SAID`) than PLAN allows.
+
+    Raises:
+        FailureBudgetExceeded: more are.
+    """
+    others = read - len(refused)
+    Tally(plan, others, SAID.empty_table(), lambda *_: None, refused).check(others)
+
+
 class Tally:
     """Counts what becomes of the pictures, tells whoever watches, and holds the failure budget.
 
@@ -173,12 +187,19 @@ class Tally:
         pictures: how many there are in all.
         known: what the cache knew of them (`SAID`).
         progress: told after every part.
+        earlier: what was refused before it came here (`SAID`); weighs on the budget alone.
     """
 
     def __init__(
-        self, plan: ExtractPlan, pictures: int, known: pa.Table, progress: Progress
+        self,
+        plan: ExtractPlan,
+        pictures: int,
+        known: pa.Table,
+        progress: Progress,
+        earlier: pa.Table | None = None,
     ) -> None:
         self._plan, self._pictures, self._progress = plan, pictures, progress
+        self._earlier = SAID.empty_table() if earlier is None else earlier
         self._known_bad = known.filter(pc.not_equal(known["reason"], ""))
         self._refused: list[tuple[str, str]] = []
         self._begun = time.monotonic()
@@ -215,15 +236,17 @@ class Tally:
         Raises:
             FailureBudgetExceeded: more are; says how many, of what, and which.
         """
-        bad = len(self._known_bad) + len(self._refused)
+        pictures += len(self._earlier)
+        bad = len(self._earlier) + len(self._known_bad) + len(self._refused)
         if bad <= self._plan.allowed(pictures):
             return
-        reasons = Counter(self.bad()["reason"].to_pylist()).most_common()
+        found = pa.concat_tables([self._earlier, self.bad()])
+        reasons = Counter(found["reason"].to_pylist()).most_common()
         raise FailureBudgetExceeded(
             f"{bad} of {pictures} pictures are bad, {self._plan.allowed(pictures)} are allowed "
             f"(extract.failure_budget {self._plan.failure_budget:g}, extract.min_failures "
             f"{self._plan.min_failures}): {', '.join(f'{n} {reason}' for reason, n in reasons)}. "
-            f"The first: {', '.join(self.bad()['digest'].to_pylist()[:NAMED])}. What was embedded "
+            f"The first: {', '.join(found['digest'].to_pylist()[:NAMED])}. What was embedded "
             "is kept. Mend the source, or allow more in the recipe."
         )
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from data.descriptors import SAID, DescriptorCache
-from data.manifest import LIVE, MANIFEST, manifest
+from data.manifest import LIVE, MANIFEST, QUARANTINED, manifest
 from data.store import Store
 from models.pixels import DECODER
 
@@ -107,6 +107,13 @@ def pictures_in(resolved: Path) -> pa.Table:
     rows = pq.read_table(resolved, columns=[*PICTURES.names, "state"])
     live = pc.and_(pc.equal(rows["state"], LIVE), pc.not_equal(rows["shard"], ""))
     return rows.filter(live).select(PICTURES.names).cast(PICTURES)
+
+
+def refused_in(resolved: Path) -> pa.Table:
+    """Those among the RESOLVED rows of a wave (Parquet) whose bytes are no picture, as `SAID`."""
+    rows = pq.read_table(resolved, columns=[*SAID.names, "state"])
+    bad = rows.filter(pc.equal(rows["state"], QUARANTINED))
+    return bad.select(SAID.names).cast(SAID)
 
 
 def distinct(pictures: pa.Table) -> pa.Table:

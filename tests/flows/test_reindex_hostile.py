@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data.manifest import manifest
 from data.store import Store
 from tasks.balance import Ledger
 from tasks.extract import FailureBudgetExceeded
@@ -122,6 +123,22 @@ def test_past_the_budget_nothing_is_published_and_nothing_lost(album: Album) -> 
     ledger = album.night()
     assert balanced(ledger) == (len(good), 40, 2, 0)
     album.agrees(bad=tuple(f"class1/{path.name}" for path in cut[3:]))
+
+
+def test_files_that_are_no_pictures_count_against_the_budget_night_after_night(
+    album: Album,
+) -> None:
+    album.fields["extract"] = {"device": "cpu", "failure_budget": 0.05, "min_failures": 2}
+    place, dataset = album.production, album.night().dataset_version
+    album.put("class0/good.jpg", photo(800))
+    junk = [album.put(f"class1/junk{i}.jpg", b"no picture %d" % i) for i in range(3)]
+    for _ in range(2):
+        with pytest.raises(FailureBudgetExceeded, match=r"3 of 4 pictures are bad.*not an image"):
+            album.night()
+    assert manifest(album.store, "toy").open().version == dataset
+    assert album.production == place
+    junk[0].unlink()
+    assert balanced(album.night()) == (1, 40, 2, 0)
 
 
 def test_a_picture_that_cannot_be_read_waits_and_is_named(
