@@ -257,7 +257,9 @@ def test_of_two_that_start_together_one_wins_and_the_other_says_so(album: Album)
     assert album.verified().ok
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT]
+)
 def test_a_run_that_is_stopped_gives_its_lease_back_and_tidies_up(
     album: Album, number: signal.Signals
 ) -> None:

@@ -106,7 +106,7 @@ def killed_in(
     shutil.rmtree(run.folder)
 
 
-@pytest.mark.parametrize("stage", ["index", "seal"])
+@pytest.mark.parametrize("stage", ["index"])
 def test_a_night_killed_in_a_stage_ends_as_an_undisturbed_one(
     before: Path, calm: "tuple[Any, Ledger]", stage: str
 ) -> None:
@@ -154,6 +154,7 @@ def test_a_night_killed_anywhere_in_a_stage_ends_as_an_undisturbed_one(
     killed_in(before, calm, f"{stage}-{turn}", stage, delay)
 
 
+@pytest.mark.slow
 def test_a_first_night_killed_in_training_takes_it_up_again(bare: Album, tmp_path: Path) -> None:
     bare.fields["train"] = {**TRAIN, "epochs": 8, "batch": 8}
     for number in range(24):
