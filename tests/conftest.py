@@ -1,7 +1,7 @@
-"""What every room's tests share: a store in a temporary folder, and pictures drawn from a seed."""
+"""What every room's tests share: a store in a temporary folder, drawn pictures, one Ray cluster."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,20 @@ from hypothesis import settings
 from PIL import Image
 
 from data.store import Store
+from tasks import cluster
 
 # how long an example takes says how busy the machine is, not whether the property holds
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 SHARED_DATASETS = Path(__file__).parents[2] / "shared" / "datasets"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cluster_at_hand() -> Iterator[None]:
+    """The cluster that the first test to spread its work starts serves them all, to the end."""
+    yield
+    cluster.shutdown()
 
 
 @pytest.fixture
@@ -26,13 +34,17 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., bytes]:
-    """draw(seed, width=48, height=40, suffix="jpg"): a smooth, seeded picture as encoded bytes."""
+    """Draws a smooth picture from a seed, as encoded bytes: ``draw(3, width=48, suffix="png")``."""
 
     def picture(seed: int, width: int = 48, height: int = 40, suffix: str = "jpg") -> bytes:
         coarse = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), dtype=np.uint8)
         image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
         out = io.BytesIO()
-        image.save(out, {"jpg": "JPEG", "png": "PNG"}[suffix], **({"quality": 90} if suffix == "jpg" else {}))
+        image.save(
+            out,
+            {"jpg": "JPEG", "png": "PNG"}[suffix],
+            **({"quality": 90} if suffix == "jpg" else {}),
+        )
         return out.getvalue()
 
     return picture
@@ -40,7 +52,7 @@ def draw() -> Callable[..., bytes]:
 
 @pytest.fixture
 def picture_folder(tmp_path: Path, draw: Callable[..., bytes]) -> Callable[..., Path]:
-    """picture_folder(n, classes=4, name="pictures"): a folder CLASS/NNN.jpg of N pictures."""
+    """Makes a folder CLASS/NNNN.jpg of drawn pictures: ``picture_folder(40, classes=4)``."""
 
     def make(n: int, classes: int = 4, name: str = "pictures") -> Path:
         root = tmp_path / name

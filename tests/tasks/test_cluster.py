@@ -22,9 +22,13 @@ ray_too = pytest.mark.usefixtures("_cluster")
 
 
 @pytest.fixture(scope="module")
-def _cluster() -> Iterator[None]:
-    yield
-    cluster.shutdown()
+def _cluster() -> None:
+    """A cluster with room for the plan's workers; one at hand may be that of a lesser plan."""
+    import ray
+
+    cluster.connect(PLAN)
+    if ray.cluster_resources()["CPU"] < PLAN.workers:
+        cluster.shutdown()
 
 
 class PickyError(Exception):

@@ -11,7 +11,7 @@ from data.descriptors import DescriptorCache, descriptor_schema
 from data.indexes import index_schema, index_table
 from data.manifest import manifest
 from data.tables import RUN
-from tasks.cluster import ClusterPlan, shutdown
+from tasks.cluster import ClusterPlan
 from tasks.index import IndexPlan, index
 from tasks.stage import MissingDescriptor, stage
 
@@ -173,19 +173,10 @@ def test_ray_workers_stage_what_this_process_would(real_world: "World") -> None:
     table = index_table(
         real_world.store, real_world.table, index_schema(pa.float32(), 2048, real_world.encoder)
     )
-    try:
-        staged = stage(
-            table,
-            real_world.dataset,
-            1,
-            real_world.encoder,
-            places,
-            500,
-            ClusterPlan(workers=2),
-            here=False,
-        )
-    finally:
-        shutdown()
+    spread = ClusterPlan(workers=2, small=0)
+    staged = stage(
+        table, real_world.dataset, 1, real_world.encoder, places, 500, spread, here=False
+    )
     assert len(staged) == 3
     table.commit(None, staged, np.empty(0, np.uint64), {RUN: "run-1"})
     assert real_world.open().to_table(["key"])["key"].to_pylist() == sorted(real_world.said)

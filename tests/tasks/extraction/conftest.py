@@ -1,7 +1,7 @@
 """What the tests of extraction share: an encoder that is kept, shards to put pictures in."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
@@ -10,7 +10,7 @@ from data.manifest import shard_name
 from data.shards import pack
 from data.store import Store
 from models import canary, weights
-from tasks import cluster, train
+from tasks import train
 from tasks.pictures import PICTURES
 from tests.tasks.extraction.runs import SPEC
 
@@ -19,13 +19,6 @@ from tests.tasks.extraction.runs import SPEC
 def encoder_file() -> bytes:
     """An untrained encoder, as its file."""
     return weights.save(weights.build(SPEC), SPEC)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _cluster() -> Iterator[None]:
-    """The tests share a cluster, which the first that needs one starts."""
-    yield
-    cluster.shutdown()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from data.store import Store
 from data.taxonomy import Supervision
-from tasks import cluster, train
+from tasks import train
 from tasks.cluster import ClusterPlan
 from tasks.course import checkpoint_name
 from tasks.train import load_encoder, trained
@@ -103,10 +103,7 @@ HALF = ClusterPlan(cpus=0.5)
 @RAY_WARNS
 def test_two_workers_train_one_encoder_together(store: Store, version: int) -> None:
     wanted = plan(workers=2, supervision=Supervision.SUPERVISED)
-    try:
-        digest = train.train(store, "toy", version, wanted, HALF)
-    finally:
-        cluster.shutdown()
+    digest = train.train(store, "toy", version, wanted, HALF)
     embedder = load_encoder(store, digest)
     embedder.prove()
     assert (embedder.card["images"], len(embedder.card["loss"])) == (39, 2)
@@ -137,13 +134,10 @@ def test_two_workers_of_which_one_is_killed_end_with_the_same_bits(
                     worker.kill()
                     killed.append(worker.pid)
 
-    try:
-        undisturbed = train.train(store, "toy", version, wanted, HALF)
-        killer = threading.Thread(target=kill_one)
-        killer.start()
-        after = train.train(store, "toy", version, wanted, HALF, again=True)
-        killer.join()
-    finally:
-        cluster.shutdown()
+    undisturbed = train.train(store, "toy", version, wanted, HALF)
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    after = train.train(store, "toy", version, wanted, HALF, again=True)
+    killer.join()
     assert killed
     assert after == undisturbed
