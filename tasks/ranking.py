@@ -97,6 +97,10 @@ def rank(
     )
 
 
+SCATTERED: Final = 1000
+"""Rows that are read in a row in the time in which one is looked up by its number."""
+
+
 class Tally:
     """What is counted of the gallery while it goes by: the k nearest, how many are relevant, ties.
 
@@ -221,6 +225,11 @@ def _approximate(held: Holding, queries: Queries) -> Array:
 
 def _keys(held: Holding, rows: Array) -> dict[int, str]:
     """The keys of the rows numbered in ROWS."""
-    numbers = np.unique(rows[rows >= 0]).tolist()
-    keys = held.dataset.take(numbers, columns=["key"])["key"].to_pylist() if numbers else []
-    return dict(zip(numbers, keys, strict=True))
+    numbers = np.unique(rows[rows >= 0])
+    if not len(numbers):
+        return {}
+    if len(numbers) * SCATTERED > held.dataset.count_rows():
+        keys = held.dataset.to_table(columns=["key"])["key"].take(pa.array(numbers))
+    else:
+        keys = held.dataset.take(numbers.tolist(), columns=["key"])["key"]
+    return dict(zip(numbers.tolist(), keys.to_pylist(), strict=True))
