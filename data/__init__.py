@@ -1,1 +1,1 @@
-"""The ground: what the pictures are, where their bytes lie. Nouns; nothing here computes on pixels."""
+"""The ground: what the pictures are, where their bytes lie. Nouns; no computing on pixels."""

@@ -227,7 +227,7 @@ class Lease:
 
 
 def dataset_lease(dataset: str) -> str:
-    """The name of the lease on DATASET's manifest, which recipes may share; no recipe is called so."""
+    """The name of the lease on a manifest, which recipes may share; no recipe is called so."""
     return f"dataset.{dataset}"
 
 
