@@ -91,7 +91,7 @@ def throughput(quick: bool, work: Path, peers: bool) -> Result:
             "Pixeltable's Postgres server is a daemon: its CPU and memory are not counted."
         )
     notes.append(
-        "Images/s of processes that share the cores with others depend on how many they are; CPU an "
+        "Images/s of processes that share cores with others depend on how many they are; CPU an "
         "image does not: trust it where the load is not that of an idle machine."
     )
     if not peers:
