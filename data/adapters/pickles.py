@@ -8,6 +8,7 @@ numpy's own constructors are reached.
 import io
 import math
 import pickle
+import pickletools
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -34,6 +35,7 @@ def load_arrays(content: bytes, path: str) -> dict[Any, Any]:
             needs; says what.
     """
     try:
+        _refuse_far_memos(content)
         loaded = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
         if not isinstance(loaded, dict):
             raise PickleRefused(f"it holds a {type(loaded).__name__}, not a dict of arrays.")
@@ -42,6 +44,18 @@ def load_arrays(content: bytes, path: str) -> dict[Any, Any]:
         raise PickleRefused(f"{path}: {error}") from error
     except (pickle.UnpicklingError, *_DAMAGE) as error:
         raise PickleRefused(f"{path} is damaged, or no pickle of arrays: {error}") from error
+
+
+def _refuse_far_memos(content: bytes) -> None:
+    """Nothing; the unpickler clears memory up to the highest memo, 64 GiB where a bit is flipped.
+
+    Raises:
+        ValueError: a memo has a higher number than CONTENT could have counted to, or CONTENT is no
+            pickle at all.
+    """
+    for opcode, number, _ in pickletools.genops(content):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (number or 0) > len(content):
+            raise ValueError(f"memo {number} in {len(content)} bytes.")
 
 
 class _Inert:

@@ -124,6 +124,13 @@ def test_damage_is_refused_or_gives_data_but_never_another_error(at: int, noise:
     assert isinstance(loaded, dict)
 
 
+@pytest.mark.parametrize("memo", [b"r\x00\x00\x00\x02", b"p33554432\n"])
+def test_a_memo_that_would_take_half_a_gigabyte_is_refused(memo: bytes) -> None:
+    assert load_arrays(b"\x80\x02}r\x04\x00\x00\x00.", "p") == {}
+    with pytest.raises(PickleRefused, match=r"p is damaged.*memo 33554432"):
+        load_arrays(b"\x80\x02}" + memo + b".", "p")
+
+
 @given(st.integers(0, len(GOOD) - 1))
 def test_a_cut_pickle_is_refused(cut: int) -> None:
     with pytest.raises(PickleRefused, match="p is damaged"):
