@@ -4,18 +4,17 @@ Two ways lead to the same answer. Where the index is known to have held exactly 
 the dataset, only what the manifest wrote since is compared; else everything is, in bounded memory.
 """
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import duckdb
 import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.descriptors import DescriptorCache
+from data.database import database
+from data.descriptors import SAID, DescriptorCache
 
 Addresses = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -115,16 +114,13 @@ def compare(
     Raises:
         DuplicateKeys: the manifest or the index holds a key twice.
     """
-    with tempfile.TemporaryDirectory(prefix="nightjar-delta-") as folder:
-        limits = {"memory_limit": f"{memory_mb}MB", "temp_directory": folder}
-        with duckdb.connect(":memory:", config=limits) as database:
-            _load(database, "live", _rows(manifest, LIVE))
-            _load(database, "held", _rows(index))
-            said = pa.schema([(name, pa.string()) for name in ("digest", "reason", "decoder")])
-            _load(database, "described", pa.RecordBatchReader.from_batches(said, cache.listing()))
-            for table, what in (("live", "manifest"), ("held", "index")):
-                _refuse_duplicates_in(database, table, what)
-            return _joined(database)
+    with database(memory_mb) as asked:
+        _load(asked, "live", _rows(manifest, LIVE))
+        _load(asked, "held", _rows(index))
+        _load(asked, "described", pa.RecordBatchReader.from_batches(SAID, cache.listing()))
+        for table, what in (("live", "manifest"), ("held", "index")):
+            _refuse_duplicates_in(asked, table, what)
+        return _joined(asked)
 
 
 def rows_of_keys(index: lance.LanceDataset, keys: pa.Array) -> pa.Table:

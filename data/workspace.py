@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data.database import connect
 from data.manifest import MANIFEST, RESOLVED, Digests, held_digests, manifest
 from data.sample import LISTING
 from data.store import Store
@@ -120,18 +121,7 @@ def asking(
 @lru_cache(maxsize=1)
 def _database(spill: str, memory: int) -> Any:
     """The DuckDB of a workspace, empty between questions; opening one for each took 20 ms."""
-    import duckdb  # 0.25 s that `--help` need not pay
-
-    settings = {
-        "memory_limit": f"{memory}MB",
-        "temp_directory": spill,
-        "preserve_insertion_order": False,  # every order that matters is asked for
-        "enable_external_file_cache": False,  # what is read once need not stay in memory
-        "allocator_flush_threshold": "16MB",  # what a question has freed goes back at its end
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-    return duckdb.connect(config=settings)
+    return connect(memory, spill, ordered=False)  # every order that matters is asked for
 
 
 atexit.register(_database.cache_clear)  # DuckDB complains of what outlives the interpreter

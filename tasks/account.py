@@ -1,16 +1,14 @@
 """The proof that every listed image is accounted for, from the tables and not from counters."""
 
 import io
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 import lance
 import pyarrow as pa
 import pyarrow.csv
 
+from data.database import database
 from data.descriptors import SAID, DescriptorCache
 from data.indexes import index_table
 from data.lineage import Lineage, sealed_versions
@@ -55,7 +53,7 @@ def account(store: Store, change: "Change", lineage: Lineage, papers: str, run: 
     if _quiet(change, lineage, run) and live == rows:
         parts = {"indexed": 0, "unchanged": rows, "quarantined": bad, "deferred": 0}
         return _told(store, papers, listed, parts, rows, _bad(images if bad else None))
-    with _database() as ask:
+    with database(MEMORY_MB) as ask:
         ask.from_parquet(str(change.keys)).create_view("kinds")
         fates = _fates(ask, change, images, index)
         waiting, lost, extra = 0, 0, 0
@@ -112,14 +110,6 @@ def _told(
         missing_file=file,
         ok=listed == sum(parts.values()) and not lost and not extra,
     )
-
-
-@contextmanager
-def _database() -> Iterator[Any]:
-    with tempfile.TemporaryDirectory(prefix="nightjar-account-") as folder:
-        limits = {"memory_limit": f"{MEMORY_MB}MB", "temp_directory": folder}
-        with duckdb.connect(":memory:", config=limits) as database:
-            yield database
 
 
 def _load(ask: Any, table: str, query: str, stream: pa.RecordBatchReader | None) -> None:

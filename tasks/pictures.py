@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from data.database import database
 from data.descriptors import SAID, DescriptorCache
 from data.manifest import LIVE, MANIFEST, QUARANTINED, manifest
 from data.store import Store
@@ -26,7 +27,9 @@ PICTURES: Final = pa.schema(
 PART_BYTES: Final = 256 * 2**20
 """What a part's pictures may take of a worker's memory, as they are stored."""
 
-_DUCKDB: Final = {"memory_limit": "1GB", "autoinstall_known_extensions": False}
+MEMORY_MB: Final = 512
+"""What the comparison of all live images with the cache may take; the rest is spilled."""
+
 _MISSING: Final = """
     WITH waiting AS (
         SELECT * FROM live
@@ -85,8 +88,6 @@ def missing(store: Store, dataset: str, version: int, encoder: str) -> pa.Table:
     Raises:
         FileNotFoundError: the dataset or version is not in the store.
     """
-    import duckdb  # 0.25 s that `--help` need not pay
-
     live = (
         manifest(store, dataset)
         .open(version)
@@ -95,7 +96,7 @@ def missing(store: Store, dataset: str, version: int, encoder: str) -> pa.Table:
         )
     )
     known = DescriptorCache(store, encoder).listing()
-    with duckdb.connect(config=_DUCKDB) as connection:
+    with database(MEMORY_MB) as connection:
         connection.register("live", live.to_reader())
         connection.register("known", pa.RecordBatchReader.from_batches(SAID, known))
         found = connection.sql(_MISSING).to_arrow_table()

@@ -33,7 +33,7 @@ class ScanPlan(Plan):
         default=1_000_000, gt=0, description="listed rows after which their images may be read"
     )
     memory: int = Field(
-        default=1024, ge=64, description="MB that comparing listing and manifest may take"
+        default=512, ge=64, description="MB that comparing listing and manifest may take"
     )
 
 

@@ -5,18 +5,17 @@ manifest of the dataset version that its lineage names.
 """
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import computed_field
 
+from data.database import database
 from data.descriptors import SAID, DescriptorCache
 from data.indexes import VECTOR, index_table, metric_of, vectors_of
 from data.lineage import Lineage, lineage_of
@@ -145,18 +144,16 @@ def verify(
 @contextmanager
 def _database(images: lance.LanceDataset, index: lance.LanceDataset) -> Iterator[Any]:
     """A database with the tables ``live`` (of the manifest) and ``held`` (the index)."""
-    with tempfile.TemporaryDirectory(prefix="nightjar-verify-") as folder:
-        limits = {"memory_limit": f"{MEMORY_MB}MB", "temp_directory": folder}
-        with duckdb.connect(":memory:", config=limits) as ask:
-            places = [*COMPARED, "shard", "offset", "length"]
-            for name, rows in (
-                ("live", images.scanner(places, filter=f"state = '{LIVE}'")),
-                ("held", index.scanner(list(COMPARED))),
-            ):
-                ask.register("stream", rows.to_reader())
-                ask.execute(f"CREATE TABLE {name} AS SELECT * FROM stream")
-                ask.unregister("stream")
-            yield ask
+    with database(MEMORY_MB) as ask:
+        places = [*COMPARED, "shard", "offset", "length"]
+        for name, rows in (
+            ("live", images.scanner(places, filter=f"state = '{LIVE}'")),
+            ("held", index.scanner(list(COMPARED))),
+        ):
+            ask.register("stream", rows.to_reader())
+            ask.execute(f"CREATE TABLE {name} AS SELECT * FROM stream")
+            ask.unregister("stream")
+        yield ask
 
 
 def _keys(ask: Any, query: str) -> tuple[str, ...]:
