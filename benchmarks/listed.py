@@ -96,7 +96,7 @@ def _hold(stock: Stock, recipe: Recipe, work: Path) -> None:
     cache = DescriptorCache(stock.store, stock.encoder)
     with asking(workspace, recipe.scan.memory, waves=waves) as ask:
         ask.execute(classify.LISTING)
-        rows = ask.execute(_HELD).to_arrow_reader(CHUNK)
+        rows = ask.sql(_HELD).to_arrow_reader(CHUNK)
         staged = table.stage(_cast(rows, cache))
     table.commit(base, staged, doomed, {"run": "benchmark"})
     for wave in waves:
