@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.aliases import Pointer
-from data.indexes import index_name
+from data.indexes import index_name, index_names, index_table
+from data.lineage import lineage_of
 from data.parts import SAID
 from data.store import Store
 from flows.night import Night, Progress, Stage, call, night, quiet
@@ -26,6 +27,7 @@ from tasks.extract import (
 )
 from tasks.gates import HeldByGate, check_accepted, check_listed, check_mass_deletion, judge
 from tasks.index import index
+from tasks.pictures import PICTURES
 from tasks.pin import pin
 from tasks.plan import Change, candidates, plan
 from tasks.promote import now, promote, withdrawn
@@ -150,7 +152,7 @@ def publish(
         rewritten = this(compact, store, dataset, recipe.shard, this.run, check)
         version = rewritten.version if rewritten else version
     encoder = this(train, store, dataset, version, recipe.train, recipe.cluster, this.progress)
-    extraction = _extract(this, missing(store, dataset, version, encoder), encoder, early, refused)
+    extraction = _extract(this, _wanted(this, version, encoder), encoder, early, refused)
     version = this(quarantine, store, dataset, extraction.bad, this.run, check)
     change = change.without(extraction.bad)
     pinned = this(pin, store, dataset, version, encoder) if recipe.pin else ""
@@ -191,6 +193,21 @@ def publish(
     if verdict.promote:
         this(promote, store, recipe.name, pointer, check, production)
     return this.keep(ledger)
+
+
+def _wanted(this: Night, version: int, encoder: str) -> pa.Table:
+    """The images of dataset VERSION that lack a descriptor (`PICTURES`).
+
+    None, and nobody asks, where the index holds just this version whole.
+    """
+    store, dataset = this.store, this.recipe.dataset
+    name = index_name(this.recipe.name, encoder)
+    if name in index_names(store, this.recipe.name):
+        sealed = lineage_of(index_table(store, name).open())
+        holds = sealed and (sealed.dataset, sealed.dataset_version, sealed.deferred)
+        if holds == (dataset, version, 0):
+            return PICTURES.empty_table()
+    return missing(store, dataset, version, encoder)
 
 
 def _extract(
