@@ -174,8 +174,11 @@ def night(
 
 
 def new_run() -> str:
-    """A name for a run that starts now: UTC time, then a few random letters."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    """A name for a run that starts now: UTC to the microsecond, then a few random letters.
+
+    Names sort by time, also those of two runs within a second.
+    """
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(3)}"
 
 
 def runs(store: Store, recipe: str) -> list[str]:

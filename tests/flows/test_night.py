@@ -80,6 +80,8 @@ def test_limits_shrink_by_what_was_embedded_and_by_the_clock(store: Store) -> No
 def test_runs_sort_by_time_and_the_newest_paper_is_found(store: Store) -> None:
     first, second = "20260101T000000Z-aaaaaa", "20260102T000000Z-aaaaaa"
     assert new_run() > second
+    names = [new_run() for _ in range(100)]
+    assert names == sorted(names)
     for run, text in ((second, b"2"), (first, b"1")):
         store.write(f"runs/places/{run}/ledger.json", text)
     store.write("runs/places/20260103T000000Z-aaaaaa/failed.json", b"{}")
