@@ -11,10 +11,10 @@ import yaml
 
 from benchmarks.pictures import folder
 from benchmarks.stock import TRAIN, Stock, stocked
+from data.database import asking
 from data.descriptors import DescriptorCache, descriptor_schema
 from data.manifest import MANIFEST, manifest
 from data.store import Store
-from data.workspace import asking
 from flows.recipe import Recipe
 from tasks import classify
 from tasks.scan import scan
@@ -94,7 +94,7 @@ def _hold(stock: Stock, recipe: Recipe, work: Path) -> None:
     workspace = work / "listing"
     waves = list(scan(recipe.source, recipe.scan, workspace))
     cache = DescriptorCache(stock.store, stock.encoder)
-    with asking(workspace, recipe.scan.memory, waves=waves) as ask:
+    with asking(recipe.scan.memory, waves=waves) as ask:
         ask.execute(classify.LISTING)
         rows = ask.sql(_HELD).to_arrow_reader(CHUNK)
         staged = table.stage(_cast(rows, cache))

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.database import database
+from data.database import asking
 from data.descriptors import SAID, DescriptorCache
 
 Addresses = np.ndarray[Any, np.dtype[np.uint64]]
@@ -114,7 +114,7 @@ def compare(
     Raises:
         DuplicateKeys: the manifest or the index holds a key twice.
     """
-    with database(memory_mb) as asked:
+    with asking(memory_mb) as asked:
         _load(asked, "live", _rows(manifest, LIVE))
         _load(asked, "held", _rows(index))
         _load(asked, "described", pa.RecordBatchReader.from_batches(SAID, cache.listing()))

@@ -1,23 +1,18 @@
 """The workspace: the temporary folder through which a night's stages hand each other tables.
 
 Nothing in it outlives the night. It holds the listing in waves, what became of the candidates, and
-the manifest as the night found it; one DuckDB after the other asks them, in bounded memory.
+the manifest as the night found it.
 """
 
-import atexit
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.database import connect
 from data.manifest import MANIFEST, RESOLVED, Digests, held_digests, manifest
 from data.sample import LISTING
 from data.store import Store
@@ -96,35 +91,6 @@ def known_digests(store: Store, dataset: str, version: int, path: Path) -> Diges
         np.save(part, digests.halves)
         part.replace(path)
     return digests
-
-
-@contextmanager
-def asking(
-    workspace: Path, memory: int, **tables: list[Path] | pa.Table | pa.RecordBatchReader
-) -> Iterator[Any]:
-    """A DuckDB connection with TABLES as views of their names.
-
-    Args:
-        workspace: what does not fit into memory goes to a folder of it.
-        memory: MB that DuckDB may use.
-        tables: Parquet files (at least one), rows, or a reader of rows, which can be asked once.
-    """
-    with _database(str(workspace / "spill"), memory).cursor() as connection:
-        for name, table in tables.items():
-            if isinstance(table, list):
-                connection.from_parquet([str(path) for path in table]).create_view(name)
-            else:
-                connection.register(name, table)
-        yield connection
-
-
-@lru_cache(maxsize=1)
-def _database(spill: str, memory: int) -> Any:
-    """The DuckDB of a workspace, empty between questions; opening one for each took 20 ms."""
-    return connect(memory, spill, ordered=False)  # every order that matters is asked for
-
-
-atexit.register(_database.cache_clear)  # DuckDB complains of what outlives the interpreter
 
 
 def files(folder: Path, schema: pa.Schema) -> list[Path] | pa.Table:

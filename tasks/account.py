@@ -8,7 +8,7 @@ import lance
 import pyarrow as pa
 import pyarrow.csv
 
-from data.database import database
+from data.database import asking
 from data.descriptors import SAID, DescriptorCache
 from data.indexes import index_table
 from data.lineage import Lineage, sealed_versions
@@ -53,8 +53,7 @@ def account(store: Store, change: "Change", lineage: Lineage, papers: str, run: 
     if _quiet(change, lineage, run) and live == rows:
         parts = {"indexed": 0, "unchanged": rows, "quarantined": bad, "deferred": 0}
         return _told(store, papers, listed, parts, rows, _bad(images if bad else None))
-    with database(MEMORY_MB) as ask:
-        ask.from_parquet(str(change.keys)).create_view("kinds")
+    with asking(MEMORY_MB, kinds=[change.keys]) as ask:
         fates = _fates(ask, change, images, index)
         waiting, lost, extra = 0, 0, 0
         if live != rows or fates["wrong"]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data.database import database
+from data.database import asking
 from data.descriptors import SAID, DescriptorCache
 from data.manifest import LIVE, MANIFEST, QUARANTINED, manifest
 from data.store import Store
@@ -96,10 +96,9 @@ def missing(store: Store, dataset: str, version: int, encoder: str) -> pa.Table:
         )
     )
     known = DescriptorCache(store, encoder).listing()
-    with database(MEMORY_MB) as connection:
-        connection.register("live", live.to_reader())
-        connection.register("known", pa.RecordBatchReader.from_batches(SAID, known))
-        found = connection.sql(_MISSING).to_arrow_table()
+    said = pa.RecordBatchReader.from_batches(SAID, known)
+    with asking(MEMORY_MB, live=live.to_reader(), known=said) as ask:
+        found = ask.sql(_MISSING).to_arrow_table()
     return found.cast(PICTURES)
 
 

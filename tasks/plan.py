@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data.database import asking
 from data.manifest import LIVE, MANIFEST
 from data.store import Store
-from data.workspace import FOUND, LISTED, Snapshot, asking, files, snapshot
+from data.workspace import FOUND, LISTED, Snapshot, files, snapshot
 from tasks import classify
 from tasks.scan import ScanPlan
 
@@ -111,7 +112,7 @@ def candidates(
     held = snapshot(store, dataset, workspace)
     path = workspace / "candidates" / wave.name
     path.parent.mkdir(exist_ok=True)
-    with asking(workspace, settings.memory, listing=[wave], held=[held.path]) as ask:
+    with asking(settings.memory, listing=[wave], held=[held.path]) as ask:
         ask.execute(
             f"""
             COPY (
@@ -139,7 +140,7 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAU
         "held": [held.path],
         "found": files(workspace / "resolved", FOUND),
     }
-    with asking(workspace, settings.memory, **tables) as ask:
+    with asking(settings.memory, **tables) as ask:
         listed = _number(ask, "SELECT count(*) FROM waves")
         if not classify.compare(ask, folder):
             return _nothing(held, listed, folder)

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from data.adapters import open_dataset
+from data.database import asking
 from data.plan import Plan
 from data.sample import LISTING
-from data.workspace import LISTED, asking
+from data.workspace import LISTED
 
 ROW_GROUP: Final = 100_000
 
@@ -55,11 +56,11 @@ def scan(source: SourcePlan, plan: ScanPlan, workspace: Path) -> Iterator[Path]:
     for batches in _waves(_checked(listing), plan.wave):
         path = folder / f"wave-{len(waves):06d}.parquet"
         _write(path, batches)
-        _refuse_twice([path], plan, workspace)
+        _refuse_twice([path], plan)
         waves.append(path)
         yield path
     if len(waves) > 1:
-        _refuse_twice(waves, plan, workspace)
+        _refuse_twice(waves, plan)
 
 
 def _checked(listing: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -112,9 +113,9 @@ def _write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
     part.replace(path)
 
 
-def _refuse_twice(waves: list[Path], plan: ScanPlan, workspace: Path) -> None:
+def _refuse_twice(waves: list[Path], plan: ScanPlan) -> None:
     """Raise where a key comes twice in WAVES: two pictures of one name cannot be told apart."""
-    with asking(workspace, plan.memory, listing=waves) as ask:
+    with asking(plan.memory, listing=waves) as ask:
         # by the keys' hashes first, which are short: as a rule millions of keys have no twin
         twins = ask.execute(
             """
