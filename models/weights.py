@@ -9,6 +9,8 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
+from contextlib import nullcontext
+from threading import Lock
 from typing import Any, Final, Literal, cast
 
 import numpy as np
@@ -23,6 +25,7 @@ from models import canary
 from models.canary import CanaryMismatch
 from models.descriptors import DESCRIPTORS
 from models.descriptors.base import Metric, Storage
+from models.folding import fold
 from models.networks import NETWORKS
 from models.networks.base import Encoder
 from models.networks.pretrained import Backbone, PretrainedEncoder
@@ -56,7 +59,7 @@ class Embedder:
     """An encoder with its transform and descriptor: the bytes of pictures in, stored rows out.
 
     Args:
-        encoder: the network, trained.
+        encoder: the network, trained; it is made ready for work and cannot be trained after.
         spec: what it was built from.
         digest: SHA-256 of its file (64 hex digits).
         card: how it was trained; under "canary" what it must see in the canary set.
@@ -76,8 +79,11 @@ class Embedder:
         self.digest, self.spec, self.card = digest, spec, dict(card)
         self.device, self.precision = torch.device(device), precision
         self.encoder = encoder.eval().to(self.device)
+        fold(self.encoder)
         self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.descriptor = DESCRIPTORS[spec.descriptor](spec.dimensions, spec.storage)
+        # a GPU takes one batch at a time; threads that decode for it wait with theirs
+        self._turn = nullcontext() if self.device.type == "cpu" else Lock()
 
     @property
     def value_type(self) -> pa.DataType:
@@ -104,13 +110,17 @@ class Embedder:
 
     @torch.inference_mode()
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The features (B, D), float32 on the CPU, of PIXELS (B, 3, S, S) uint8."""
+        """The features (B, D), float32 on the CPU, of PIXELS (B, 3, S, S) uint8.
+
+        Safe to call from many threads.
+        """
         cuda = self.device.type == "cuda"
         images = pixels.contiguous(memory_format=torch.channels_last)
         if cuda:
             images = images.pin_memory().to(self.device, non_blocking=True)
         half = self.precision != "float32"
-        with torch.autocast(self.device.type, getattr(torch, self.precision), enabled=half):
+        autocast = torch.autocast(self.device.type, getattr(torch, self.precision), enabled=half)
+        with self._turn, autocast:
             features = self.encoder(images.float().div_(255))
         return cast(torch.Tensor, features.float().cpu())
 

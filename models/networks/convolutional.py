@@ -52,8 +52,8 @@ class Block(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """The maps (B, outputs, h, w) after the block."""
-        changed = self.second(functional.relu(self.first(maps)))
-        return functional.relu(changed + self.around(maps))
+        changed = self.second(functional.relu(self.first(maps), inplace=True))
+        return functional.relu(changed + self.around(maps), inplace=True)
 
 
 class ConvolutionalEncoder(Encoder):
@@ -93,7 +93,9 @@ class ConvolutionalEncoder(Encoder):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The features (B, D) of IMAGES (B, 3, H, W)."""
-        maps = self.stages(functional.relu(self.stem((images - 0.5) / 0.25)))  # (B, 4W, h, w)
+        maps = self.stages(
+            functional.relu(self.stem((images - 0.5) / 0.25), inplace=True)
+        )  # (B, 4W, h, w)
         return self.head(self.pool(maps))
 
 
