@@ -124,7 +124,7 @@ def extract(
         pictures: `PICTURES` columns; duplicates of a digest count once.
         encoder: digest of the encoder.
         plan: batches, device, failure budget.
-        cluster: where to work; up to ``cluster.small`` pictures in this process.
+        cluster: where to work; a few pictures in this process.
         limits: what may be done now.
         progress: told after every part.
         refused: pictures that were found bad when their bytes were read (`SAID`); they are not
@@ -149,8 +149,9 @@ def extract(
     tally = Tally(plan, len(pictures), known, progress, refused)
     tally.check(len(pictures))
     if len(now):
-        here = len(now) <= cluster.small
-        parts = takewhile(lambda _: time.monotonic() < deadline, parts_of(now, dataset, plan.part))
+        here = cluster.here(len(now))
+        size = plan.batch if here else plan.part  # a thread costs nothing to come back to
+        parts = takewhile(lambda _: time.monotonic() < deadline, parts_of(now, dataset, size))
         with closing(
             spread(work, parts, cluster, here=here, name=lambda part: part.name)
         ) as answers:

@@ -14,7 +14,7 @@ from tasks.extract import Extraction, ExtractPlan, Limits, extract
 
 SPEC = EncoderSpec(dimensions=16, transform=Transform(size=32), arguments={"width": 4})
 PLAN = ExtractPlan(batch=4, part=8)
-HERE = ClusterPlan()
+HERE = ClusterPlan(workers=1)
 
 
 class Progress:
