@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from data.database import asking
 from data.descriptors import SAID, DescriptorCache
+from data.tables import rows_at
 
 Addresses = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -141,7 +142,7 @@ def rows_of_keys(index: lance.LanceDataset, keys: pa.Array) -> pa.Table:
         return pa.table({name: pa.array([], pa.string()) for name in COMPARED}).append_column(
             ADDRESS, pa.array([], pa.uint64())
         )
-    return index.take(found.tolist(), columns=COMPARED).append_column(
+    return rows_at(index, found.tolist(), COMPARED).append_column(
         ADDRESS, pa.array(np.concatenate(addresses))
     )
 

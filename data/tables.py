@@ -16,6 +16,10 @@ from lance.fragment import write_fragments
 
 from data.store import Store
 
+SCATTERED: Final = 50
+"""Rows that are read in a row in the time in which one is looked up by its number."""
+BATCH: Final = 8192
+
 RUN: Final = "run"
 """The transaction property that names the run which made a version."""
 
@@ -131,6 +135,24 @@ class Table:
         transaction = self.open().read_transaction(version)
         properties = transaction.transaction_properties if transaction else None
         return (properties or {}).get(RUN)
+
+
+def rows_at(dataset: lance.LanceDataset, places: Sequence[int], columns: list[str]) -> pa.Table:
+    """COLUMNS of the rows of DATASET at PLACES (deleted rows do not count), in the order of PLACES.
+
+    Looked up one by one where they are few; read in a row, a batch in memory, where that is less.
+    """
+    if len(places) * SCATTERED <= dataset.count_rows():
+        return dataset.take(list(places), columns=columns)
+    wanted, back = np.unique(np.asarray(places, np.int64), return_inverse=True)
+    found: list[pa.RecordBatch] = []
+    start = 0
+    scan = dataset.scanner(columns, batch_size=BATCH)
+    for batch in scan.to_batches():
+        first, last = np.searchsorted(wanted, (start, start + len(batch)))
+        found.append(batch.take(pa.array(wanted[first:last] - start)))
+        start += len(batch)
+    return pa.Table.from_batches(found, scan.projected_schema).take(pa.array(back))
 
 
 def _without(

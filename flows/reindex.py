@@ -198,16 +198,19 @@ def publish(
 def _wanted(this: Night, version: int, encoder: str) -> pa.Table:
     """The images of dataset VERSION that lack a descriptor (`PICTURES`).
 
-    None, and nobody asks, where the index holds just this version whole.
+    Where the index holds a dataset version whole, only what was written since is asked about, and
+    nothing where nothing was.
     """
     store, dataset = this.store, this.recipe.dataset
     name = index_name(this.recipe.name, encoder)
+    held = 0
     if name in index_names(store, this.recipe.name):
         sealed = lineage_of(index_table(store, name).open())
-        holds = sealed and (sealed.dataset, sealed.dataset_version, sealed.deferred)
-        if holds == (dataset, version, 0):
-            return PICTURES.empty_table()
-    return missing(store, dataset, version, encoder)
+        if sealed and sealed.dataset == dataset and not sealed.deferred:
+            held = sealed.dataset_version
+    if held == version:
+        return PICTURES.empty_table()
+    return missing(store, dataset, version, encoder, since=held if held < version else 0)
 
 
 def _extract(

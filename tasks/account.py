@@ -11,7 +11,7 @@ import pyarrow.csv
 from data.database import asking
 from data.descriptors import SAID, DescriptorCache
 from data.indexes import index_table
-from data.lineage import Lineage, sealed_versions
+from data.lineage import Lineage, sealed_before
 from data.manifest import LIVE, QUARANTINED, manifest
 from data.store import Store
 from tasks.ledger import Account, Missing
@@ -209,17 +209,13 @@ def _late(
     """
     if lineage.run != run:  # the night sealed nothing: the index is as it was
         return 0
-    older = [
-        line
-        for line in sealed_versions(index_table(store, lineage.table))
-        if line.version < lineage.version
-    ]
-    if older and not older[0].deferred and older[0].dataset_version == base:
+    older = sealed_before(index_table(store, lineage.table), lineage.version)
+    if older and not older.deferred and older.dataset_version == base:
         return 0
     said = ["key", "digest", "meta"]
     before = pa.RecordBatchReader.from_batches(pa.schema([(n, pa.string()) for n in said]), [])
     if older:
-        last = index_table(store, lineage.table).open(older[0].version)
+        last = index_table(store, lineage.table).open(older.version)
         before = last.scanner(said).to_reader()
     _load(ask, "before", "SELECT * FROM stream", before)
     _load(

@@ -2,12 +2,18 @@
 
 They are asked of the views ``waves`` (the listing), ``held`` (the manifest as the night found it)
 and ``found`` (what became of the candidates). Almost all rows are as they were: `DELTA` leaves them
-behind, so what follows costs no more than the change. Each answer is a file that the next question
-reads, so that the memory of one question is the most that is needed, on the first night too.
+behind, so what follows costs no more than the change. Each answer is there for the next question to
+read: as a table where the change is small, else as a file, so that the memory of one question is
+the most that is needed, on the first night too.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
+
+FEW: Final = 100_000
+"""Keys that differ, up to which the answers are tables in memory: a file takes milliseconds."""
 
 STALE: Final = """(
     l.size <> h.size
@@ -243,15 +249,16 @@ def compare(ask: Any, folder: Path) -> int:
         folder: the answers go to files of it.
     """
     ask.execute(LISTING)
-    return _answer(ask, folder, "delta", DELTA)
+    return _filed(ask, folder, "delta", DELTA)
 
 
-def classify(ask: Any, folder: Path, decoder: str) -> None:
-    """Make of the view ``delta`` the view ``kinds``, in which every key has its class.
+def classify(ask: Any, folder: Path, differ: int, decoder: str) -> None:
+    """Make of ``delta`` the table or view ``kinds``, in which every key has its class.
 
     Args:
         ask: the connection that has compared.
-        folder: the answers go to files of it.
+        folder: the answers go to files of it, where they are many.
+        differ: how many keys there are in ``delta``.
         decoder: the decoder at hand; only a dataset with quarantined images asks for it.
     """
     steps = {
@@ -265,15 +272,21 @@ def classify(ask: Any, folder: Path, decoder: str) -> None:
         "kinds": KINDS,
     }
     for name, query in steps.items():
-        _answer(ask, folder, name, query, decoder)
+        says = {"decoder": decoder} if "$decoder" in query else {}
+        if differ <= FEW:
+            ask.execute(f"CREATE TABLE {name} AS {query}", says)
+        else:
+            _filed(ask, folder, name, query, says)
 
 
-def _answer(ask: Any, folder: Path, name: str, query: str, decoder: str = "") -> int:
+def _filed(
+    ask: Any, folder: Path, name: str, query: str, says: Mapping[str, str] = MappingProxyType({})
+) -> int:
     """Write what QUERY says to a file of FOLDER that is the view NAME; how many rows it says."""
-    says = {"path": str(folder / f"{name}.parquet")}
-    if "$decoder" in query:
-        says["decoder"] = decoder
-    rows = ask.execute(f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION lz4)", says)
+    path = str(folder / f"{name}.parquet")
+    rows = ask.execute(
+        f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION lz4)", {**says, "path": path}
+    )
     count = int(rows.fetchone()[0])
-    ask.from_parquet(says["path"]).create_view(name)
+    ask.from_parquet(path).create_view(name)
     return count

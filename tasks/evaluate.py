@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -25,6 +26,7 @@ from tasks.protocols import (
     picked,
 )
 from tasks.ranking import TOP, Ranked, churn, headline, rank
+from tasks.worker import one_thread
 
 if TYPE_CHECKING:
     from models.weights import Embedder
@@ -182,13 +184,21 @@ class _Asking:
             return []
         truth = self._queries(ours, images)
         self.keys = truth.keys
-        answers = [rank(ours, truth, self.plan.k, self.plan.split, shared)]
-        if np.isnan(answers[0].values[headline(self.protocol, self.plan.k)]).all():
-            return []
-        for other in others:  # its own descriptors, and tonight's labels
-            asked = replace(truth, vectors=self._queries(other, images).vectors)
-            answers.append(rank(other, asked, self.plan.k, self.plan.split, shared))
-        return answers
+        asked = [truth, *(self._put_to(other, truth, images, ours) for other in others)]
+
+        def answers(held: Holding, queries: Queries) -> Ranked:
+            return rank(held, queries, self.plan.k, self.plan.split, shared)
+
+        with one_thread(), ThreadPoolExecutor(len(asked)) as pool:
+            ranked = list(pool.map(answers, (ours, *others), asked))
+        relevant = ~np.isnan(ranked[0].values[headline(self.protocol, self.plan.k)])
+        return ranked if relevant.any() else []
+
+    def _put_to(self, other: Holding, truth: Queries, images: Array, ours: Holding) -> Queries:
+        """The queries of TRUTH with their descriptors by the encoder of OTHER."""
+        if encoder_of(other.dataset.schema) == encoder_of(ours.dataset.schema):
+            return truth
+        return replace(truth, vectors=self._queries(other, images).vectors)
 
     def _queries(self, held: Holding, images: Array) -> Queries:
         if self.protocol == "labels":

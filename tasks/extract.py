@@ -39,8 +39,8 @@ STAGE: Final = "extract"
 Progress = Callable[[str, int, int, str], None]
 """Told how far it is: stage, pictures done, pictures in all, and a word more."""
 
-CACHE_PARTS: Final = 256
-"""Parts of the cache beyond which the small ones are folded together."""
+CACHE_PARTS: Final = 32
+"""Parts of the cache beyond which the small ones are folded together: every lookup opens each."""
 NAMED: Final = 10
 """Bad pictures that an error names."""
 

@@ -76,11 +76,19 @@ class Part:
         return hashlib.sha256(said.encode()).hexdigest()[:40]
 
 
-def missing(store: Store, dataset: str, version: int, encoder: str) -> pa.Table:
+def missing(store: Store, dataset: str, version: int, encoder: str, *, since: int = 0) -> pa.Table:
     """The live images of DATASET at VERSION without a descriptor by ENCODER, one row a digest.
 
     An image that the cache knows to be bad is among them as long as the manifest holds it live:
     `extract` says so again, without another try, until it is quarantined.
+
+    Args:
+        store: where manifest and cache lie.
+        dataset: whose images.
+        version: the dataset version.
+        encoder: whose descriptors.
+        since: a dataset version all of whose live images are known to have one: only what was
+            written after it is looked at.
 
     Returns:
         `PICTURES`, ordered by shard and offset.
@@ -92,7 +100,9 @@ def missing(store: Store, dataset: str, version: int, encoder: str) -> pa.Table:
         manifest(store, dataset)
         .open(version)
         .scanner(
-            columns=PICTURES.names, filter=f"state = '{LIVE}' AND shard != ''", batch_size=65_536
+            columns=PICTURES.names,
+            filter=f"state = '{LIVE}' AND shard != '' AND since > {int(since)}",
+            batch_size=65_536,
         )
     )
     known = DescriptorCache(store, encoder).listing()

@@ -142,9 +142,10 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAU
     }
     with asking(settings.memory, **tables) as ask:
         listed = _number(ask, "SELECT count(*) FROM waves")
-        if not classify.compare(ask, folder):
+        differ = classify.compare(ask, folder)
+        if not differ:
             return _nothing(held, listed, folder)
-        classify.classify(ask, folder, _decoder(ask))
+        classify.classify(ask, folder, differ, _decoder(ask))
         return Change(
             base=held.version,
             counts=_counts(ask, listed),

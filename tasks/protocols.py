@@ -23,6 +23,7 @@ from data.indexes import VECTOR, vectors_of
 from data.manifest import manifest, shard_name
 from data.plan import digest_of
 from data.store import Store
+from data.tables import rows_at
 
 if TYPE_CHECKING:
     from models.weights import Embedder
@@ -186,7 +187,7 @@ def _rows(held: Holding, images: Array, columns: list[str]) -> pa.Table:
     """COLUMNS of one row of each of IMAGES, in their order."""
     order = np.argsort(held.images, kind="stable")
     places = order[np.searchsorted(held.images, images, sorter=order)]
-    return held.dataset.take(places.tolist(), columns=columns)
+    return rows_at(held.dataset, places.tolist(), columns)
 
 
 def _queries(protocol: Protocol, rows: pa.Table, vectors: Array) -> Queries:

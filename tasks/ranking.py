@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data.indexes import VECTOR, metric_of, nearest, vectors_of
+from data.tables import rows_at
 from models import metrics
 from models.distances import Nearest, between, prepared
 from tasks.health import has_ann
@@ -95,10 +96,6 @@ def rank(
         answers,
         _keys(held, answers),
     )
-
-
-SCATTERED: Final = 1000
-"""Rows that are read in a row in the time in which one is looked up by its number."""
 
 
 class Tally:
@@ -228,8 +225,5 @@ def _keys(held: Holding, rows: Array) -> dict[int, str]:
     numbers = np.unique(rows[rows >= 0])
     if not len(numbers):
         return {}
-    if len(numbers) * SCATTERED > held.dataset.count_rows():
-        keys = held.dataset.to_table(columns=["key"])["key"].take(pa.array(numbers))
-    else:
-        keys = held.dataset.take(numbers.tolist(), columns=["key"])["key"]
+    keys = rows_at(held.dataset, numbers.tolist(), ["key"])["key"]
     return dict(zip(numbers.tolist(), keys.to_pylist(), strict=True))

@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
+
+import numpy as np  # noqa: F401  (so that its BLAS is there to be found)
+from threadpoolctl import ThreadpoolController
 
 I = TypeVar("I")  # noqa: E741  (an item)
 R = TypeVar("R")
@@ -68,17 +72,26 @@ def in_this_process(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch computes on one thread meanwhile, as in every worker: so results are the same bits."""
+    """Torch and BLAS compute on one thread meanwhile, as in every worker: so bits are the same.
+
+    Where others want the cores too, threads that wait for each other take many times as long.
+    """
     torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    threads = torch.get_num_threads() if torch else 1
+    with _blas().limit(limits=1, user_api="blas"):
+        if torch:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(threads)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """What numpy's products are computed by; finding it takes a millisecond."""
+    return ThreadpoolController()
 
 
 def hold_memory() -> None:

@@ -1,13 +1,16 @@
 """Tables: one commit holds a night; of two writers of one version, one is refused."""
 
+import tempfile
 from collections.abc import Mapping
 
+import lance
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data import tables
 from data.store import Store
 from data.tables import RUN, Table
 
@@ -110,3 +113,23 @@ def test_what_is_not_there_is_said_by_name(table: Table) -> None:
     table.commit(None, table.stage(rows({"a": 1})), NOTHING, {RUN: "one"})
     with pytest.raises(FileNotFoundError, match=r"version 7 of tables/t\.lance"):
         table.open(7)
+
+
+@given(st.integers(1, 40), st.integers(0, 10), st.data())
+def test_rows_are_found_at_their_places_however_they_are_read(
+    rows: int, deleted: int, data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        dataset = lance.write_dataset(
+            pa.table({"key": [f"k{n}" for n in range(rows + deleted)]}), f"{home}/t.lance"
+        )
+        gone = [f"k{n}" for n in range(0, 2 * deleted, 2) if n < rows + deleted]
+        if gone:
+            dataset.delete(f"key IN ({', '.join(map(repr, gone))})")
+        left = [f"k{n}" for n in range(rows + deleted) if f"k{n}" not in gone]
+        places = data.draw(st.lists(st.integers(0, len(left) - 1), max_size=60)) if left else []
+        with pytest.MonkeyPatch.context() as patch:
+            for scattered in (0, 10**9):  # one by one; all in a row
+                patch.setattr(tables, "SCATTERED", scattered)
+                found = tables.rows_at(dataset, places, ["key"])
+                assert found["key"].to_pylist() == [left[place] for place in places]
