@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from itertools import takewhile
 from math import floor
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +21,10 @@ from data.plan import Plan
 from data.store import Store
 from models.pixels import DECODER
 from tasks.cluster import ClusterPlan, spread
-from tasks.describe import Described, describer
 from tasks.pictures import distinct, missing, parts_of, pictures_in, refused_in
+
+if TYPE_CHECKING:
+    from tasks.describe import Described
 
 __all__ = [
     "ExtractPlan",
@@ -143,12 +145,14 @@ def extract(
     todo = pictures.filter(fresh).sort_by([("shard", "ascending"), ("offset", "ascending")])
     now = todo.slice(0, limits.max_embeds)
     deadline = np.inf if limits.max_minutes is None else begun + 60 * limits.max_minutes
-    work = partial(
-        describer, store, encoder, plan.batch, plan.device, plan.precision, plan.decode_threads
-    )
     tally = Tally(plan, len(pictures), known, progress, refused)
     tally.check(len(pictures))
     if len(now):
+        from tasks.describe import describer  # deferred: it brings torch along
+
+        work = partial(
+            describer, store, encoder, plan.batch, plan.device, plan.precision, plan.decode_threads
+        )
         here = len(now) <= cluster.small
         parts = takewhile(lambda _: time.monotonic() < deadline, parts_of(now, dataset, plan.part))
         with closing(
@@ -212,7 +216,7 @@ class Tally:
         """Pictures that were tried now, good and bad."""
         return self.embedded + len(self._refused)
 
-    def add(self, described: Described) -> None:
+    def add(self, described: "Described") -> None:
         """Count DESCRIBED.
 
         Raises:
