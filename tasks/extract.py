@@ -89,7 +89,7 @@ class Extraction:
         bad: (digest, reason, decoder) of those that can have none.
         deferred: pictures that a limit leaves to the next run.
         seconds: wall time.
-        rate: pictures embedded a second; 0 where none was.
+        rate: pictures embedded a second, torch once loaded; 0 where none was.
     """
 
     embedded: int
@@ -137,7 +137,7 @@ def extract(
         CanaryMismatch: a worker's encoder does not see what it should.
         WorkFailed: a part could not be done; caused by CorruptShard where a shard is damaged.
     """
-    begun = time.monotonic()
+    begun = working = time.monotonic()
     cache = DescriptorCache(store, encoder)
     pictures = distinct(pictures)
     known = cache.known(pictures["digest"], DECODER)
@@ -150,6 +150,7 @@ def extract(
     if len(now):
         from tasks.describe import describer  # deferred: it brings torch along
 
+        working = time.monotonic()
         work = partial(
             describer, store, encoder, plan.batch, plan.device, plan.precision, plan.decode_threads
         )
@@ -162,14 +163,14 @@ def extract(
                 tally.add(described)
         cache.merge(CACHE_PARTS)
     tally.check(len(known) + tally.done)
-    seconds = time.monotonic() - begun
+    ended = time.monotonic()
     return Extraction(
         embedded=tally.embedded,
         cached=tally.cached,
         bad=tally.bad(),
         deferred=len(todo) - tally.done,
-        seconds=seconds,
-        rate=tally.embedded / seconds,
+        seconds=ended - begun,
+        rate=tally.embedded / (ended - working),
     )
 
 
