@@ -137,7 +137,7 @@ def extract(
         CanaryMismatch: a worker's encoder does not see what it should.
         WorkFailed: a part could not be done; caused by CorruptShard where a shard is damaged.
     """
-    begun = working = time.monotonic()
+    begun = time.monotonic()
     cache = DescriptorCache(store, encoder)
     pictures = distinct(pictures)
     known = cache.known(pictures["digest"], DECODER)
@@ -150,7 +150,7 @@ def extract(
     if len(now):
         from tasks.describe import describer  # deferred: it brings torch along
 
-        working = time.monotonic()
+        tally.begun = time.monotonic()
         work = partial(
             describer, store, encoder, plan.batch, plan.device, plan.precision, plan.decode_threads
         )
@@ -170,7 +170,7 @@ def extract(
         bad=tally.bad(),
         deferred=len(todo) - tally.done,
         seconds=ended - begun,
-        rate=tally.embedded / (ended - working),
+        rate=tally.embedded / (ended - tally.begun),
     )
 
 
@@ -207,7 +207,7 @@ class Tally:
         self._earlier = SAID.empty_table() if earlier is None else earlier
         self._known_bad = known.filter(pc.not_equal(known["reason"], ""))
         self._refused: list[tuple[str, str]] = []
-        self._begun = time.monotonic()
+        self.begun = time.monotonic()
         self._waiting = pictures - len(known)
         self.cached = len(known) - len(self._known_bad)
         self.embedded = 0
@@ -257,6 +257,6 @@ class Tally:
 
     def _note(self) -> str:
         """Speed, time left and failures, for people."""
-        rate = self.done / max(time.monotonic() - self._begun, 1e-9)
+        rate = self.done / max(time.monotonic() - self.begun, 1e-9)
         left = timedelta(seconds=round((self._waiting - self.done) / rate))
         return f"{rate:.0f} images/s, {left} left, {len(self._refused)} failed"
