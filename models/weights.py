@@ -11,48 +11,26 @@ import struct
 from collections.abc import Mapping
 from contextlib import nullcontext
 from threading import Lock
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
 import safetensors.torch
 import torch
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from data.plan import Plan
-from data.taxonomy import DescriptorType, Network, choose
+from data.taxonomy import choose
 from models import canary
 from models.canary import CanaryMismatch
 from models.descriptors import DESCRIPTORS
-from models.descriptors.base import Metric, Storage
+from models.descriptors.base import Metric
 from models.folding import fold
 from models.networks import NETWORKS
 from models.networks.base import Encoder
-from models.networks.pretrained import Backbone, PretrainedEncoder
-from models.pixels import Transform
-
-Precision = Literal["float32", "float16", "bfloat16"]
+from models.networks.pretrained import PretrainedEncoder
+from models.spec import EncoderSpec, Precision
 
 HEADER_KEY: Final = "nightjar"
-
-
-class EncoderSpec(Plan):
-    """Everything but the weights that decides what an encoder makes of a picture."""
-
-    network: Network = Network.CONVOLUTIONAL
-    arguments: dict[str, Any] = Field(default={}, description="of the network, besides dimensions")
-    backbone: Backbone | None = Field(
-        default=None, description="a network trained by somebody else"
-    )
-    descriptor: DescriptorType = DescriptorType.REAL_VALUED
-    dimensions: int = Field(default=128, gt=0, description="D, or the number of bits")
-    storage: Storage = Field(default="float32", description="number format of a real descriptor")
-    transform: Transform = Transform()
-
-    @model_validator(mode="after")
-    def _whole_bytes(self) -> "EncoderSpec":
-        choose(DESCRIPTORS, self.descriptor, "descriptor")(self.dimensions, self.storage)
-        return self
 
 
 class Embedder:
@@ -160,8 +138,9 @@ def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
         torch.manual_seed(seed)
         if spec.backbone is not None:
             return PretrainedEncoder(spec.dimensions, spec.backbone)
+        network = choose(NETWORKS, spec.network, "network")()
         try:
-            return choose(NETWORKS, spec.network, "network")(spec.dimensions, **spec.arguments)
+            return network(spec.dimensions, **spec.arguments)
         except TypeError as error:
             raise ValueError(f"{spec.network} does not take {spec.arguments}: {error}") from error
 

@@ -24,7 +24,8 @@ from data.manifest import shard_name
 from data.shards import CorruptShard
 from data.store import Store
 from models.pixels import DECODER, BadImage
-from models.weights import Embedder, Precision
+from models.spec import Precision
+from models.weights import Embedder
 from tasks.pictures import Part
 
 NETWORK_FAILED: Final = "network failed"

@@ -96,14 +96,11 @@ def missing(store: Store, dataset: str, version: int, encoder: str, *, since: in
     Raises:
         FileNotFoundError: the dataset or version is not in the store.
     """
+    wanted = f"state = '{LIVE}' AND shard != ''" + (f" AND since > {int(since)}" if since else "")
     live = (
         manifest(store, dataset)
         .open(version)
-        .scanner(
-            columns=PICTURES.names,
-            filter=f"state = '{LIVE}' AND shard != '' AND since > {int(since)}",
-            batch_size=65_536,
-        )
+        .scanner(columns=PICTURES.names, filter=wanted, batch_size=65_536)
     )
     known = DescriptorCache(store, encoder).listing()
     said = pa.RecordBatchReader.from_batches(SAID, known)

@@ -1,14 +1,13 @@
 """A small residual network that learns from scratch on a CPU."""
 
-from typing import Final, Literal
+from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from models.networks.base import Encoder
-
-STEMS: Final = (1, 2, 4, 8)
+from models.spec import STEMS
 
 
 class GeM(nn.Module):
@@ -65,7 +64,7 @@ class ConvolutionalEncoder(Encoder):
         dimensions: D.
         width: W, channels of the first stage; the cost grows with its square.
         depth: residual blocks a stage.
-        stem: stride of the stem: 1, 2, 4 or 8; `stem_for` chooses it for a size of pictures.
+        stem: stride of the stem: 1, 2, 4 or 8; `stem_for` (models.spec) chooses it for a size.
         pooling: "gem" or "average".
     """
 
@@ -122,11 +121,6 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Seque
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
     )
-
-
-def stem_for(size: int) -> int:
-    """The stride of the stem that brings pictures of SIZE pixels to a map of 28 to 56 or so."""
-    return next((stride for stride in STEMS if size <= 48 * stride), STEMS[-1])
 
 
 def _stem(width: int, stride: int) -> nn.Sequential:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from data.descriptors import DescriptorCache
 from data.store import Store
 from models.pixels import Transform
-from models.weights import EncoderSpec
+from models.spec import EncoderSpec
 from tasks.cluster import ClusterPlan
 from tasks.extract import Extraction, ExtractPlan, Limits, extract
 
