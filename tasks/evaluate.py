@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -111,8 +112,8 @@ def evaluate(
 ) -> Scores:
     """How well CANDIDATE searches, and PRODUCTION on the same queries with its own encoder.
 
-    The queries are images that both hold. Exact search takes one pass over each version's
-    descriptors, a chunk of rows in memory. A candidate that is production costs nothing.
+    The queries are images that both hold. Exact search takes one pass over the descriptors of each
+    table, a chunk of rows in memory. A candidate that is production costs nothing.
 
     Args:
         store: where both lie.
@@ -184,21 +185,21 @@ class _Asking:
             return []
         truth = self._queries(ours, images)
         self.keys = truth.keys
-        asked = [truth, *(self._put_to(other, truth, images, ours) for other in others)]
+        asked: list[tuple[list[Holding], Queries]] = [([ours], truth)]
+        for other in others:
+            if other.dataset.uri == ours.dataset.uri:
+                asked[0][0].append(other)
+            else:  # its own descriptors, and tonight's labels
+                theirs = replace(truth, vectors=self._queries(other, images).vectors)
+                asked.append(([other], theirs))
 
-        def answers(held: Holding, queries: Queries) -> Ranked:
-            return rank(held, queries, self.plan.k, self.plan.split, shared)
+        def answers(asked: tuple[list[Holding], Queries]) -> list[Ranked]:
+            return rank(*asked, self.plan.k, self.plan.split, shared)
 
         with one_thread(), ThreadPoolExecutor(len(asked)) as pool:
-            ranked = list(pool.map(answers, (ours, *others), asked))
+            ranked = list(chain.from_iterable(pool.map(answers, asked)))
         relevant = ~np.isnan(ranked[0].values[headline(self.protocol, self.plan.k)])
         return ranked if relevant.any() else []
-
-    def _put_to(self, other: Holding, truth: Queries, images: Array, ours: Holding) -> Queries:
-        """The queries of TRUTH with their descriptors by the encoder of OTHER."""
-        if encoder_of(other.dataset.schema) == encoder_of(ours.dataset.schema):
-            return truth
-        return replace(truth, vectors=self._queries(other, images).vectors)
 
     def _queries(self, held: Holding, images: Array) -> Queries:
         if self.protocol == "labels":
