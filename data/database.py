@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from data.memory import one_heap
+
 
 def connect(memory: int, spill: str, *, ordered: bool = True) -> Any:
     """A DuckDB connection to an empty database in memory.
@@ -14,6 +16,7 @@ def connect(memory: int, spill: str, *, ordered: bool = True) -> Any:
         spill: a folder for what does not fit; made when it is needed.
         ordered: keep the order of rows where a query asks for none, which takes more memory.
     """
+    one_heap()
     import duckdb  # 0.25 s that `--help` need not pay
 
     settings = {

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.digests import Digests
 from data.manifest import (
     MANIFEST,
     RESOLVED,
-    Digests,
     held_digests,
     manifest,
     publish,
@@ -104,8 +104,10 @@ def test_held_digests_are_those_with_bytes_whatever_their_state(
     version = write([image("gone", state="removed"), image("bad", state="quarantined", shard="")])
     expected = [image(f"{i}")["digest"] for i in range(300)] + [image("gone")["digest"]]
     mapped = tmp_path / "digests.npy"
+    with held_digests(store, "pictures", version) as held:
+        in_memory = held.digests()
     for digests in (
-        held_digests(store, "pictures", version),
+        in_memory,
         known_digests(store, "pictures", version, mapped),
         known_digests(store, "pictures", version, mapped),
         known_digests(store, "pictures", version, tmp_path / "elsewhere" / "digests.npy"),
