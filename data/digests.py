@@ -88,9 +88,9 @@ class Buckets:
     def add_halves(self, halves: NDArray[np.uint64]) -> None:
         """Take digests as HALVES (2, M)."""
         bucket = (halves[0] >> np.uint64(32)) * np.uint64(len(self._files)) >> np.uint64(32)
-        order = np.argsort(bucket, kind="stable")
+        order = np.argsort(bucket.astype(np.uint8), kind="stable")
         ends = np.searchsorted(bucket[order], np.arange(len(self._files) + 1))
-        together = halves[:, order].T  # (M, 2)
+        together = halves.T[order]  # (M, 2)
         for number in np.flatnonzero(np.diff(ends)):
             file = self._files[number] or tempfile.TemporaryFile()  # noqa: SIM115  (`__exit__`)
             self._files[number] = file
@@ -100,11 +100,12 @@ class Buckets:
     def __iter__(self) -> Iterator[Digests]:
         """The digests of each bucket, sorted; all of a bucket come before those of the next."""
         for file in self._files:
-            halves = np.empty((2, 0), np.uint64)
+            together = np.empty((0, 2), np.uint64)
             if file is not None:
                 file.seek(0)
-                halves = np.frombuffer(file.read(), np.uint64).reshape(-1, 2).T
-            yield Digests(halves[:, np.argsort(halves[0])])
+                together = np.frombuffer(file.read(), np.uint64).reshape(-1, 2)
+            order = np.argsort(np.ascontiguousarray(together[:, 0]))
+            yield Digests(np.ascontiguousarray(together[order].T))
 
     def digests(self) -> Digests:
         """All of them, sorted, in memory."""

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from data.database import connect
 from data.digests import Digests
 from data.manifest import MANIFEST, RESOLVED, held_digests, manifest
+from data.memory import give_back
 from data.sample import LISTING
 from data.store import Store
 from data.tables import Table
@@ -74,7 +75,8 @@ def snapshot(store: Store, dataset: str, workspace: Path) -> Snapshot:
     version = 0 if latest is None else int(latest.version)
     path = folder / f"version-{version}.parquet"
     rows = _held(table, version) if version else ()
-    save(path, HELD, rows, use_dictionary=["shard", "state", "reason", "decoder"])
+    coded = ["shard", "state", "reason", "decoder"]
+    save(path, HELD, rows, use_dictionary=coded)
     return Snapshot(path, version)
 
 
@@ -105,6 +107,7 @@ def save(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], **set
         if pending:
             out.write_table(pa.Table.from_batches(pending))
     part.replace(path)
+    give_back()
 
 
 def known_digests(store: Store, dataset: str, version: int, path: Path) -> Digests:
@@ -142,6 +145,8 @@ def asking(
             else:
                 connection.register(name, table)
         yield connection
+        # said anew, the limit makes DuckDB give back what a question has left it with: 200 MB
+        connection.execute(f"SET memory_limit = '{memory}MB'")
 
 
 @lru_cache(maxsize=1)
