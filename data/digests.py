@@ -128,6 +128,8 @@ class Buckets:
 
 def halves_of(digests: pa.StringArray) -> NDArray[np.uint64]:
     """The first sixteen bytes of DIGESTS, 64 hex digits each, as (2, N) uint64."""
+    if not len(digests):  # which may have no buffers
+        return np.empty((2, 0), np.uint64)
     start = digests.offset
     ends = np.frombuffer(digests.buffers()[1], np.int32)[start : start + len(digests) + 1]
     raw = binascii.unhexlify(memoryview(digests.buffers()[2])[ends[0] : ends[-1]])

@@ -110,3 +110,24 @@ def test_what_is_not_there_is_said_by_name(table: Table) -> None:
     table.commit(None, table.stage(rows({"a": 1})), NOTHING, {RUN: "one"})
     with pytest.raises(FileNotFoundError, match=r"version 7 of tables/t\.lance"):
         table.open(7)
+
+
+def test_a_stream_says_what_a_table_of_it_says(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.tables.STREAMED_ROWS", 7)
+    for night in range(3):
+        says = {f"{night}-{number}": number for number in range(20)}
+        table.commit(table.latest(), table.stage(rows(says)), NOTHING, {RUN: "a run"})
+    table.commit(table.open(), [], addresses(table, {"0-3", "2-9"}), {RUN: "another"})
+    first, latest = table.open(1).to_table(), table.open().to_table()
+    assert pa.Table.from_batches(table.stream(["key", "value"], version=1)).equals(first)
+    batches = list(table.stream(["key"], "value < 10", addresses=True))
+    assert max(len(batch) for batch in batches) <= 7
+    streamed = pa.Table.from_batches(batches)
+    few = latest.filter(pa.compute.less(latest["value"], 10))
+    assert streamed["key"].equals(few["key"])
+    whole = table.open().scanner(filter="value < 10", with_row_address=True).to_table()
+    assert streamed["_rowaddr"].equals(whole["_rowaddr"])
+    with pytest.raises(FileNotFoundError, match="version 9"):
+        next(table.stream(["key"], version=9))
