@@ -16,7 +16,7 @@ from data.descriptors import DescriptorCache, descriptor_schema
 from data.manifest import MANIFEST, manifest
 from data.store import Store
 from flows.recipe import Recipe
-from tasks import classify
+from tasks.compare import LISTING
 from tasks.scan import scan
 
 REAL: Final = 50
@@ -95,7 +95,7 @@ def _hold(stock: Stock, recipe: Recipe, work: Path) -> None:
     waves = list(scan(recipe.source, recipe.scan, workspace))
     cache = DescriptorCache(stock.store, stock.encoder)
     with asking(recipe.scan.memory, waves=waves) as ask:
-        ask.execute(classify.LISTING)
+        ask.execute(LISTING)
         rows = ask.sql(_HELD).to_arrow_reader(CHUNK)
         staged = table.stage(_cast(rows, cache))
     table.commit(base, staged, doomed, {"run": "benchmark"})

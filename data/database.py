@@ -7,17 +7,29 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
+from data.memory import one_heap
+
 _NUMBERS: Final = itertools.count()
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """A Parquet file whose view has its rows' numbers too, in a column ``row``."""
+
+    path: Path
+
+
 @contextmanager
-def asking(memory: int, **tables: list[Path] | pa.Table | pa.RecordBatchReader) -> Iterator[Any]:
+def asking(
+    memory: int, **tables: list[Path] | Numbered | pa.Table | pa.RecordBatchReader
+) -> Iterator[Any]:
     """A DuckDB connection to an empty database of its own, which goes with all that is made in it.
 
     Rows come in no order but that which a query asks for.
@@ -25,8 +37,8 @@ def asking(memory: int, **tables: list[Path] | pa.Table | pa.RecordBatchReader) 
     Args:
         memory: MB that it may use, together with others at the same time that may use as much;
             what does not fit is spilled to a temporary folder.
-        tables: views of their names: Parquet files (at least one), rows, or a reader of rows, which
-            can be asked once.
+        tables: views of their names: Parquet files (at least one), one with its rows numbered,
+            rows, or a reader of rows, which can be asked once.
     """
     with _engine(memory).cursor() as connection:
         name = f"question_{next(_NUMBERS)}"
@@ -34,7 +46,10 @@ def asking(memory: int, **tables: list[Path] | pa.Table | pa.RecordBatchReader) 
         try:
             connection.execute(f"USE {name}")
             for view, table in tables.items():
-                if isinstance(table, list):
+                if isinstance(table, Numbered):
+                    rows = connection.from_parquet(str(table.path), file_row_number=True)
+                    rows.project("* RENAME (file_row_number AS row)").create_view(view)
+                elif isinstance(table, list):
                     connection.from_parquet([str(path) for path in table]).create_view(view)
                 else:
                     connection.register(view, table)
@@ -42,11 +57,14 @@ def asking(memory: int, **tables: list[Path] | pa.Table | pa.RecordBatchReader) 
         finally:
             connection.execute("USE memory")
             connection.execute(f"DETACH {name}")
+            # said anew, the limit makes DuckDB give back what a question has left it with: 200 MB
+            connection.execute(f"SET memory_limit = '{memory}MB'")
 
 
 @cache
 def _engine(memory: int) -> Any:
     """The DuckDB of this process that may use MEMORY MB; starting one takes 20 ms."""
+    one_heap()
     import duckdb  # 0.25 s that `--help` need not pay
 
     spill = f"nightjar-spill-{os.getpid()}-{secrets.token_hex(4)}"

@@ -1,10 +1,11 @@
 """Classify: the questions that put every listed key into one class, from the coarse to the fine.
 
-They are asked of the views ``waves`` (the listing), ``held`` (the manifest as the night found it)
-and ``found`` (what became of the candidates). Almost all rows are as they were: `DELTA` leaves them
-behind, so what follows costs no more than the change. Each answer is there for the next question to
-read: as a table where the change is small, else as a file, so that the memory of one question is
-the most that is needed, on the first night too.
+They are asked of the views ``waves`` (the listing), ``held`` (the manifest as the night found it),
+``found`` (what became of the candidates), ``compared`` (`tasks.compare`, of all waves) and
+``unlisted`` (rows of ``held``). Almost all rows are as they were: `UNLIKE` leaves them behind, so
+what follows costs no more than the change. Each answer is there for the next question to read: as a
+table where the change is small, else as a file, so that the memory of one question is the most that
+is needed, on the first night too.
 """
 
 from collections.abc import Mapping
@@ -12,25 +13,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from tasks.compare import LISTING, STALE
+
 FEW: Final = 100_000
 """Keys that differ, up to which the answers are tables in memory: a file takes milliseconds."""
-
-STALE: Final = """(
-    l.size <> h.size
-    OR CASE WHEN l.etag <> '' AND h.etag <> '' THEN l.etag <> h.etag ELSE l.mtime <> h.mtime END
-)"""
-"""Whether the source's stamp of a listed row (l) differs from that of the manifest's row (h)."""
-
-LISTING: Final = """
-CREATE OR REPLACE TEMP VIEW listing AS
-SELECT *, md5(to_json(struct_pack(uri, labels, tags, captions, boxes, split))::VARCHAR) AS meta
-FROM waves
-"""
 
 _OLD: Final = """
     h.address, struct_pack(h.digest, h.shard, h."offset", h.length, h.width, h.height,
                            h.state, h.reason, h.decoder) AS old
 """
+UNLIKE: Final = """
+SELECT position, row FROM compared WHERE differs
+UNION ALL
+SELECT NULL, row FROM unlisted JOIN held USING (row) WHERE state <> 'removed'
+"""
+"""The listed rows that differ in anything and the rows of images that are gone: as a rule few."""
+
 DELTA: Final = f"""
 SELECT r.key, r.position, {_OLD},
     struct_pack(r.digest, r.shard, r."offset", r.length, r.width, r.height,
@@ -38,20 +36,16 @@ SELECT r.key, r.position, {_OLD},
     true AS read, h.state IS NOT DISTINCT FROM 'live' AS stale, true AS written
 FROM found r LEFT JOIN held h USING (key)
 UNION ALL
-SELECT coalesce(l.key, h.key), l.position, {_OLD},
+SELECT coalesce(l.key, h.key), u.position, {_OLD},
     CASE
         WHEN l.key IS NOT NULL AND (h.key IS NULL OR h.state = 'removed' OR {STALE})
             THEN struct_update(old, digest := '', state := 'deferred', reason := 'not read')
         ELSE old
     END,
     false, false, l.meta IS DISTINCT FROM h.meta
-FROM listing l
-FULL JOIN held h ON l.key = h.key
-LEFT JOIN found r ON r.position = l.position
-WHERE r.position IS NULL AND CASE
-    WHEN l.key IS NULL THEN h.state <> 'removed'
-    ELSE h.key IS NULL OR h.state <> 'live' OR h.meta <> l.meta OR {STALE}
-END
+FROM (SELECT * FROM unlike ANTI JOIN found USING (position)) u
+LEFT JOIN listing l ON l.position = u.position
+LEFT JOIN held h ON h.row = u.row
 """
 """The keys of which anything differs, and the quarantined: as they were, and as they are now.
 
@@ -245,10 +239,11 @@ def compare(ask: Any, folder: Path) -> int:
     """How many keys differ in anything or are quarantined; leaves them in the view ``delta``.
 
     Args:
-        ask: has the views ``waves``, ``held`` and ``found``.
+        ask: has the views that this module's questions are asked of.
         folder: the answers go to files of it.
     """
     ask.execute(LISTING)
+    _filed(ask, folder, "unlike", UNLIKE)
     return _filed(ask, folder, "delta", DELTA)
 
 

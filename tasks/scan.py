@@ -2,21 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import Field
 
 from data.adapters import open_dataset
 from data.database import asking
 from data.plan import Plan
 from data.sample import LISTING
-from data.workspace import LISTED
-
-ROW_GROUP: Final = 100_000
+from data.workspace import LISTED, save
 
 
 class SourcePlan(Plan):
@@ -55,7 +52,7 @@ def scan(source: SourcePlan, plan: ScanPlan, workspace: Path) -> Iterator[Path]:
     waves: list[Path] = []
     for batches in _waves(_checked(listing), plan.wave):
         path = folder / f"wave-{len(waves):06d}.parquet"
-        _write(path, batches)
+        save(path, LISTED, batches)
         _refuse_twice([path], plan)
         waves.append(path)
         yield path
@@ -96,21 +93,6 @@ def _waves(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[Iterator[pa
 
     while rest is not None:
         yield wave()
-
-
-def _write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
-    """Write BATCHES to the Parquet file PATH, which appears when it is whole."""
-    part = path.with_suffix(".part")
-    with pq.ParquetWriter(part, LISTED, compression="lz4") as out:
-        pending: list[pa.RecordBatch] = []
-        for batch in batches:
-            pending.append(batch)
-            if sum(waiting.num_rows for waiting in pending) >= ROW_GROUP:
-                out.write_table(pa.Table.from_batches(pending))
-                pending.clear()
-        if pending:
-            out.write_table(pa.Table.from_batches(pending))
-    part.replace(path)
 
 
 def _refuse_twice(waves: list[Path], plan: ScanPlan) -> None:

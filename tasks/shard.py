@@ -17,13 +17,13 @@ from pydantic import Field
 
 from data.adapters import open_dataset
 from data.adapters.base import Dataset
+from data.digests import Digests
 from data.manifest import (
     DEFERRED,
     KNOWN,
     LIVE,
     QUARANTINED,
     RESOLVED,
-    Digests,
     publish,
     shard_name,
     sidecar,

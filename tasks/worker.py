@@ -1,6 +1,5 @@
 """What goes on where the work is done: make it once, do item by item, bring errors home whole."""
 
-import ctypes
 import pickle
 import sys
 import traceback
@@ -10,20 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np  # noqa: F401  (so that its BLAS is there to be found)
 from threadpoolctl import ThreadpoolController
 
 I = TypeVar("I")  # noqa: E741  (an item)
 R = TypeVar("R")
-
-M_TRIM_THRESHOLD: Final = -1
-M_MMAP_THRESHOLD: Final = -3
-"""The numbers by which malloc.h calls the two settings of `mallopt`."""
-HELD_BYTES: Final = 256 * 2**20
-MAPPED_BYTES: Final = 32 * 2**20
-"""Bytes from which on a block is the system's to give and take: the most that glibc allows."""
 
 
 class WorkFailed(RuntimeError):
@@ -50,7 +42,6 @@ def in_this_process(
     threads: int,
 ) -> Iterator[R]:
     """`spread` over THREADS of this process, each of which does an item as one worker would."""
-    hold_memory()
     with one_thread():
         work = make()
     source = iter(items)
@@ -94,25 +85,11 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def hold_memory() -> None:
-    """Let this process keep the memory it frees, up to `HELD_BYTES`, for what it will ask for next.
-
-    glibc gives each freed tensor of some size back to the system, which clears the pages before it
-    hands them out again: of a small network's CPU time that was a quarter. Where the C library is
-    another one nothing happens.
-    """
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):
-        library.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
-        library.mallopt(M_TRIM_THRESHOLD, HELD_BYTES)
-
-
 class Worker(Generic[I, R]):
     """The actor: makes its work when told to start, then does it item by item."""
 
     def start(self, make: Callable[[], Callable[[I], R]]) -> "Outcome":
         """Nothing, or the error that MAKE raised."""
-        hold_memory()
         try:
             self._work = make()
         except Exception as error:

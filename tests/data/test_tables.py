@@ -133,3 +133,24 @@ def test_rows_are_found_at_their_places_however_they_are_read(
                 patch.setattr(tables, "SCATTERED", scattered)
                 found = tables.rows_at(dataset, places, ["key"])
                 assert found["key"].to_pylist() == [left[place] for place in places]
+
+
+def test_a_stream_says_what_a_table_of_it_says(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.tables.STREAMED_ROWS", 7)
+    for night in range(3):
+        says = {f"{night}-{number}": number for number in range(20)}
+        table.commit(table.latest(), table.stage(rows(says)), NOTHING, {RUN: "a run"})
+    table.commit(table.open(), [], addresses(table, {"0-3", "2-9"}), {RUN: "another"})
+    first, latest = table.open(1).to_table(), table.open().to_table()
+    assert pa.Table.from_batches(table.stream(["key", "value"], version=1)).equals(first)
+    batches = list(table.stream(["key"], "value < 10", addresses=True))
+    assert max(len(batch) for batch in batches) <= 7
+    streamed = pa.Table.from_batches(batches)
+    few = latest.filter(pa.compute.less(latest["value"], 10))
+    assert streamed["key"].equals(few["key"])
+    whole = table.open().scanner(filter="value < 10", with_row_address=True).to_table()
+    assert streamed["_rowaddr"].equals(whole["_rowaddr"])
+    with pytest.raises(FileNotFoundError, match="version 9"):
+        next(table.stream(["key"], version=9))

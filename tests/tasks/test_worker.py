@@ -1,14 +1,11 @@
 """Work where it is done: threads of this process, their memory, errors fit to travel."""
 
-import ctypes
 import os
 import threading
 from itertools import count
-from types import SimpleNamespace
 
 import pytest
 
-from tasks import worker
 from tasks.cluster import ClusterPlan, spread
 from tasks.worker import Outcome, WorkFailed
 
@@ -77,13 +74,6 @@ def test_this_process_works_in_as_many_threads_as_there_would_be_workers(
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)))
     assert plan.threads() == threads
-
-
-def test_where_the_c_library_has_no_such_setting_memory_is_left_to_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
-    worker.hold_memory()
 
 
 def test_an_exception_that_cannot_be_pickled_is_carried_as_text() -> None:
