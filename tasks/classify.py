@@ -8,12 +8,10 @@ table where the change is small, else as a file, so that the memory of one quest
 is needed, on the first night too.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
-from tasks.compare import LISTING, STALE
+from tasks.compare import META, STALE
 
 FEW: Final = 100_000
 """Keys that differ, up to which the answers are tables in memory: a file takes milliseconds."""
@@ -29,6 +27,12 @@ SELECT NULL, row FROM unlisted JOIN held USING (row) WHERE state <> 'removed'
 """
 """The listed rows that differ in anything and the rows of images that are gone: as a rule few."""
 
+SUSPECTS: Final = """
+SELECT (SELECT count(*) FROM compared WHERE differs) + (SELECT count(*) FROM unlisted)
+     + (SELECT count(*) FROM found)
+"""
+"""At most so many rows there are in ``delta``."""
+
 DELTA: Final = f"""
 SELECT r.key, r.position, {_OLD},
     struct_pack(r.digest, r.shard, r."offset", r.length, r.width, r.height,
@@ -42,9 +46,9 @@ SELECT coalesce(l.key, h.key), u.position, {_OLD},
             THEN struct_update(old, digest := '', state := 'deferred', reason := 'not read')
         ELSE old
     END,
-    false, false, l.meta IS DISTINCT FROM h.meta
+    false, false, h.meta IS DISTINCT FROM CASE WHEN l.key IS NOT NULL THEN {META} END
 FROM (SELECT * FROM unlike ANTI JOIN found USING (position)) u
-LEFT JOIN listing l ON l.position = u.position
+LEFT JOIN waves l ON l.position = u.position
 LEFT JOIN held h ON h.row = u.row
 """
 """The keys of which anything differs, and the quarantined: as they were, and as they are now.
@@ -179,9 +183,9 @@ LEFT JOIN kept k ON k.digest = n.digest
 """
 """The class of each key, and whether its row is written anew."""
 
-ROWS: Final = """
-SELECT l.* EXCLUDE (position, meta), unnest(k.now), l.meta
-FROM kinds k JOIN listing l USING (position)
+ROWS: Final = f"""
+SELECT l.* EXCLUDE (position), unnest(k.now), {META} AS meta
+FROM kinds k JOIN waves l USING (position)
 WHERE k.written AND k.position >= $first AND k.position < $last
   AND l.position >= $first AND l.position < $last
 ORDER BY position
@@ -242,9 +246,11 @@ def compare(ask: Any, folder: Path) -> int:
         ask: has the views that this module's questions are asked of.
         folder: the answers go to files of it.
     """
-    ask.execute(LISTING)
-    _filed(ask, folder, "unlike", UNLIKE)
-    return _filed(ask, folder, "delta", DELTA)
+    few = _number(ask, SUSPECTS) <= FEW
+    unlike = _answer(ask, folder, "unlike", UNLIKE, few)
+    if not unlike and not _number(ask, "SELECT count(*) FROM found"):
+        return 0
+    return _answer(ask, folder, "delta", DELTA, few)
 
 
 def classify(ask: Any, folder: Path, differ: int, decoder: str) -> None:
@@ -267,17 +273,16 @@ def classify(ask: Any, folder: Path, differ: int, decoder: str) -> None:
         "kinds": KINDS,
     }
     for name, query in steps.items():
-        says = {"decoder": decoder} if "$decoder" in query else {}
-        if differ <= FEW:
-            ask.execute(f"CREATE TABLE {name} AS {query}", says)
-        else:
-            _filed(ask, folder, name, query, says)
+        _answer(ask, folder, name, query, differ <= FEW, decoder)
 
 
-def _filed(
-    ask: Any, folder: Path, name: str, query: str, says: Mapping[str, str] = MappingProxyType({})
+def _answer(
+    ask: Any, folder: Path, name: str, query: str, few: bool, decoder: str | None = None
 ) -> int:
-    """Write what QUERY says to a file of FOLDER that is the view NAME; how many rows it says."""
+    """Make what QUERY says the table NAME, or a file of FOLDER that is the view; its rows."""
+    says = {"decoder": decoder} if "$decoder" in query else {}
+    if few:
+        return int(ask.execute(f"CREATE TABLE {name} AS {query}", says).fetchone()[0])
     path = str(folder / f"{name}.parquet")
     rows = ask.execute(
         f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION lz4)", {**says, "path": path}
@@ -285,3 +290,7 @@ def _filed(
     count = int(rows.fetchone()[0])
     ask.from_parquet(path).create_view(name)
     return count
+
+
+def _number(ask: Any, query: str) -> int:
+    return int(ask.execute(query).fetchone()[0])

@@ -21,12 +21,10 @@ STALE: Final = """(
 )"""
 """Whether the source's stamp of a listed row (l) differs from that of the manifest's row (h)."""
 
-LISTING: Final = """
-CREATE OR REPLACE TEMP VIEW listing AS
-SELECT *, md5(to_json(struct_pack(uri, labels, tags, captions, boxes, split))::VARCHAR) AS meta
-FROM waves
-"""
-"""The view ``waves`` with a digest of what is said of each image."""
+META: Final = (
+    "md5(to_json(struct_pack(l.uri, l.labels, l.tags, l.captions, l.boxes, l.split))::VARCHAR)"
+)
+"""The digest of what is said of a listed row (l): `meta` of the manifest."""
 
 COMPARED: Final = pa.schema(
     [
@@ -43,8 +41,8 @@ _COMPARED: Final = f"""
 SELECT l.position, h.row,
     h.key IS NULL OR h.state = 'removed' OR {STALE}
         OR (h.state = 'quarantined' AND h.decoder <> $decoder) AS unread,
-    h.key IS NULL OR h.state <> 'live' OR h.meta <> l.meta OR {STALE} AS differs
-FROM listing l LEFT JOIN held h USING (key)
+    h.key IS NULL OR h.state <> 'live' OR h.meta <> {META} OR {STALE} AS differs
+FROM waves l LEFT JOIN held h USING (key)
 """
 
 
@@ -61,7 +59,6 @@ def compare(workspace: Path, wave: Path, held: Snapshot, memory: int) -> Path:
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".part")
     with asking(memory, waves=[wave], held=Numbered(held.path)) as ask:
-        ask.execute(LISTING)
         ask.execute(
             f"COPY ({_COMPARED}) TO $path (FORMAT parquet, COMPRESSION lz4)",
             {"decoder": decoder_at_hand(ask), "path": str(part)},
