@@ -35,6 +35,7 @@ from tasks.register import quarantine, register
 from tasks.scan import scan
 from tasks.seal import seal
 from tasks.shard import shard
+from tasks.tidy import tidy
 from tasks.train import train, trained
 
 
@@ -148,9 +149,9 @@ def publish(
     """
     recipe, store, dataset, check = this.recipe, this.store, this.recipe.dataset, this.check
     version = this(register, store, dataset, change, this.run, check)
-    if version != change.base:  # what nothing touched has no more dead bytes than last night
-        rewritten = this(compact, store, dataset, recipe.shard, this.run, check)
-        version = rewritten.version if rewritten else version
+    if version != change.base:  # what nothing touched is no more worn than last night
+        this(compact, store, dataset, recipe.shard, this.run, check)
+        version = this(tidy, store, dataset, check)
     encoder = this(train, store, dataset, version, recipe.train, recipe.cluster, this.progress)
     extraction = _extract(this, _wanted(this, version, encoder), encoder, early, refused)
     version = this(quarantine, store, dataset, extraction.bad, this.run, check)
