@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data.digests import Digests
+from data.digests import Buckets, Digests
 from data.manifest import MANIFEST, RESOLVED, held_digests, manifest
 from data.memory import give_back
 from data.sample import LISTING
@@ -109,14 +110,26 @@ def save(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], **set
 def known_digests(store: Store, dataset: str, version: int, path: Path) -> Digests:
     """The digests whose bytes are held at VERSION, mapped from file PATH, which is made if need be.
 
+    Beside PATH lies the snapshot of VERSION, where there is one.
     A worker of another machine, where PATH is not, asks the manifest itself.
     """
     if not path.is_file():
-        with held_digests(store, dataset, version) as held:
+        taken = path.with_name(f"version-{version}.parquet")
+        here = taken.is_file()
+        with _digests_of(taken) if here else held_digests(store, dataset, version) as held:
             if not path.parent.is_dir():
                 return held.digests()
             held.save(path)
     return Digests(np.load(path, mmap_mode="r"))
+
+
+def _digests_of(snapshot: Path) -> Buckets:
+    """The digests that `held_digests` would find, from the file of a snapshot of the version."""
+    with pq.ParquetFile(snapshot) as rows:
+        held = Buckets(rows.metadata.num_rows)
+        for batch in rows.iter_batches(columns=["digest", "shard"]):
+            held.add(batch.filter(pc.not_equal(batch["shard"], ""))["digest"])
+    return held
 
 
 def files(folder: Path, schema: pa.Schema) -> list[Path] | pa.Table:

@@ -85,6 +85,7 @@ def test_held_digests_are_those_with_bytes_whatever_their_state(
     version = write([image("gone", state="removed"), image("bad", state="quarantined", shard="")])
     expected = [image(f"{i}")["digest"] for i in range(300)] + [image("gone")["digest"]]
     mapped = tmp_path / "digests.npy"
+    taken = snapshot(store, "pictures", tmp_path).path
     with held_digests(store, "pictures", version) as held:
         in_memory = held.digests()
     for digests in (
@@ -92,6 +93,7 @@ def test_held_digests_are_those_with_bytes_whatever_their_state(
         known_digests(store, "pictures", version, mapped),
         known_digests(store, "pictures", version, mapped),
         known_digests(store, "pictures", version, tmp_path / "elsewhere" / "digests.npy"),
+        known_digests(store, "pictures", version, taken.with_name("digests.npy")),
     ):
         assert len(digests) == 301
         assert all(digest in digests for digest in expected)

@@ -88,15 +88,14 @@ class Orchestra:
             f"{self.url}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
 
-        def answer() -> bytes | None:
+        def answer() -> bytes:
             try:
                 with urllib.request.urlopen(request, timeout=30) as reply:
-                    content: bytes = reply.read()
+                    return reply.read() or b"null"
             except urllib.error.HTTPError as error:
                 if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
                     raise
-                return None
-            return content or b"null"
+                return b""
 
         return json.loads(wait(answer, 60, f"an answer to {path}"))
 
