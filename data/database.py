@@ -46,11 +46,8 @@ def asking(
         try:
             connection.execute(f"USE {name}")
             for view, table in tables.items():
-                if isinstance(table, Numbered):
-                    rows = connection.from_parquet(str(table.path), file_row_number=True)
-                    rows.project("* RENAME (file_row_number AS row)").create_view(view)
-                elif isinstance(table, list):
-                    connection.from_parquet([str(path) for path in table]).create_view(view)
+                if isinstance(table, list | Numbered):
+                    look(connection, view, table)
                 else:
                     connection.register(view, table)
             yield connection
@@ -59,6 +56,19 @@ def asking(
             connection.execute(f"DETACH {name}")
             # said anew, the limit makes DuckDB give back what a question has left it with: 200 MB
             connection.execute(f"SET memory_limit = '{memory}MB'")
+
+
+def look(connection: Any, view: str, files: list[Path] | Numbered) -> None:
+    """Make FILES, Parquet, what CONNECTION sees as VIEW."""
+    numbered = isinstance(files, Numbered)
+    paths = [files.path] if isinstance(files, Numbered) else files
+    names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    what = "* RENAME (file_row_number AS row)" if numbered else "*"
+    # in SQL, for the relational way opens each file once more
+    connection.execute(
+        f'CREATE VIEW "{view}" AS '
+        f"SELECT {what} FROM read_parquet([{names}], file_row_number={numbered})"
+    )
 
 
 @cache

@@ -11,6 +11,7 @@ is needed, on the first night too.
 from pathlib import Path
 from typing import Any, Final
 
+from data.database import look
 from tasks.compare import META, STALE
 
 FEW: Final = 100_000
@@ -283,12 +284,12 @@ def _answer(
     says = {"decoder": decoder} if "$decoder" in query else {}
     if few:
         return int(ask.execute(f"CREATE TABLE {name} AS {query}", says).fetchone()[0])
-    path = str(folder / f"{name}.parquet")
+    path = folder / f"{name}.parquet"
     rows = ask.execute(
-        f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION lz4)", {**says, "path": path}
+        f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION lz4)", {**says, "path": str(path)}
     )
     count = int(rows.fetchone()[0])
-    ask.from_parquet(path).create_view(name)
+    look(ask, name, [path])
     return count
 
 
