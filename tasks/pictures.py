@@ -31,6 +31,9 @@ PART_BYTES: Final = 256 * 2**20
 MEMORY_MB: Final = 512
 """What putting the waiting images in order may take; the rest is spilled."""
 
+FEW: Final = 100_000
+"""Rows of a manifest that are held in memory together; more are compared in buckets."""
+
 HELD: Final = f"state = '{LIVE}' AND shard != ''"
 """Which rows of a manifest are images that can be described."""
 
@@ -98,6 +101,8 @@ def missing(store: Store, dataset: str, version: int, encoder: str, *, since: in
         FileNotFoundError: the dataset or version is not in the store.
     """
     wanted = f"{HELD} AND since > {int(since)}" if since else HELD
+    if manifest(store, dataset).open(version).count_rows(wanted) <= FEW:
+        return _of_few(store, dataset, version, encoder, wanted)
     waiting = _waiting(store, dataset, version, encoder, wanted)
     if not len(waiting):
         return PICTURES.empty_table()
@@ -106,6 +111,17 @@ def missing(store: Store, dataset: str, version: int, encoder: str, *, since: in
     with asking(MEMORY_MB, waiting=reader) as ask:
         found = ask.sql(_ONCE).to_arrow_table()
     return found.cast(PICTURES)
+
+
+def _of_few(store: Store, dataset: str, version: int, encoder: str, wanted: str) -> pa.Table:
+    """What `missing` answers where the WANTED rows are few enough to be held together."""
+    batches = manifest(store, dataset).stream(PICTURES.names, wanted, version)
+    rows = pa.Table.from_batches(batches, PICTURES)
+    known = DescriptorCache(store, encoder).known(rows["digest"])
+    good = known.filter(pc.equal(known["reason"], ""))["digest"].combine_chunks()
+    waiting = rows.filter(pc.invert(pc.is_in(rows["digest"], value_set=good)))
+    order = [(name, "ascending") for name in ("shard", "offset", "length")]
+    return distinct(waiting.sort_by(order)).combine_chunks()
 
 
 def _waiting(store: Store, dataset: str, version: int, encoder: str, wanted: str) -> Digests:

@@ -9,12 +9,16 @@ where nothing came, it reads the pin and no more.
 import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import lance
 import pyarrow.compute as pc
 
 from data.pins import OBJECTS, files_of, object_name, pin_of, pinned, point, pointer_name
 from data.store import Store
+
+if TYPE_CHECKING:
+    from dvc_data.hashfile.db import HashFileDB
 
 ENCODERS = "encoders"
 
@@ -104,14 +108,17 @@ def _pinned(
     store: Store, subject: str, version: str, names: Iterable[str], what: dict[str, str | int]
 ) -> str:
     """The hash of the tree of NAMES, all in the remote; files pinned before are not read."""
+    from dvc_data.hashfile.db import get_odb
     from dvc_data.hashfile.hash_info import HashInfo
     from dvc_data.hashfile.meta import Meta
     from dvc_data.hashfile.tree import Tree
+    from dvc_objects.fs.local import localfs
 
     known = _known(store, subject)
+    objects = get_odb(localfs, store.uri(OBJECTS)) if store.local else None
     tree = Tree()
     for name in sorted(names):
-        md5 = known.get(name) or _taken_in(store, name)
+        md5 = known.get(name) or _taken_in(store, name, objects)
         tree.add(PurePosixPath(name).parts, Meta(), HashInfo("md5", md5))
     tree.digest()
     found = str(tree.hash_info.value)
@@ -128,16 +135,15 @@ def _known(store: Store, subject: str) -> dict[str, str]:
     return files_of(store, found) if found else {}
 
 
-def _taken_in(store: Store, name: str) -> str:
-    """The MD5 of NAME, its bytes now in the remote: linked in a folder, copied in a bucket."""
-    from dvc_data.hashfile.db import get_odb
+def _taken_in(store: Store, name: str, objects: "HashFileDB | None") -> str:
+    """The MD5 of NAME, its bytes now in the remote: linked into OBJECTS, or copied in a bucket."""
     from dvc_data.hashfile.hash import fobj_md5
     from dvc_objects.fs.local import localfs
 
     with store.fs.open(store.uri(name), "rb") as content:
         md5 = str(fobj_md5(content))
-    if store.local:
-        get_odb(localfs, store.uri(OBJECTS)).add(store.uri(name), localfs, md5, hardlink=True)
+    if objects is not None:
+        objects.add(store.uri(name), localfs, md5, hardlink=True)
     elif not store.exists(object_name(md5)):
         store.fs.cp_file(store.uri(name), store.uri(object_name(md5)))
     return md5

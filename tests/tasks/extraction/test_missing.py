@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import data.digests
+import tasks.pictures
 from data.descriptors import DescriptorCache, descriptor_schema
 from data.manifest import MANIFEST, manifest
 from data.store import Store
-from tasks.pictures import PICTURES, missing
+from tasks.pictures import FEW, PICTURES, missing
 
 SCHEMA = descriptor_schema(pa.float32(), 1)
 
@@ -45,11 +46,16 @@ def digest(number: int) -> str:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(st.lists(row_of, min_size=1, max_size=25), st.lists(st.lists(said_of, max_size=9)))
+@given(
+    st.lists(row_of, min_size=1, max_size=25),
+    st.lists(st.lists(said_of, max_size=9)),
+    st.sampled_from([0, FEW]),
+)
 def test_missing_are_the_live_without_a_good_row_once_each_where_they_lie_first(
     tmp_path_factory: pytest.TempPathFactory,
     rows: list[dict[str, Any]],
     parts: list[list[tuple[int, str]]],
+    few: int,
 ) -> None:
     store = Store(str(tmp_path_factory.mktemp("store")))
     said = [
@@ -74,7 +80,9 @@ def test_missing_are_the_live_without_a_good_row_once_each_where_they_lie_first(
         if row["state"] == "live" and row["shard"] and row["digest"] not in good:
             place = (row["shard"], row["offset"])
             places[row["digest"]] = min(place, places.get(row["digest"], place))
-    found = missing(store, "d", int(version), cache.encoder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks.pictures, "FEW", few)
+        found = missing(store, "d", int(version), cache.encoder)
     assert found.schema == PICTURES
     at = list(zip(found["shard"].to_pylist(), found["offset"].to_pylist(), strict=True))
     assert at == sorted(places.values())
