@@ -12,6 +12,7 @@ from benchmarks.stock import Stock, recipe_of, stocked
 from benchmarks.watch import Watched, watched
 from data.descriptors import DescriptorCache
 from data.store import Store
+from tasks.extract import ExtractPlan
 from flows.trace import events
 
 SIDE: Final = 64
@@ -19,17 +20,17 @@ SIDE: Final = 64
 
 def kills(quick: bool, work: Path, peers: bool) -> Result:
     """SIGKILL of all processes of `nightjar reindex` half way through extraction, and once more."""
-    count, rounds, part = (240, 1, 16) if quick else (5_000, 5, 256)
+    plan = ExtractPlan()
+    count, rounds, part = (240, 1, plan.batch) if quick else (5_000, 5, plan.part)
     pictures = folder(work / f"small-{count}", count, SIDE)
     small = 10**9 if quick else 0
     recipe = recipe_of(
         work / "kills.yaml",
         pictures,
-        extract={"part": part},
         cluster={"small": small},
         pin=False,
     )
-    crew = 1 if quick else cores()
+    crew = cores()
     repeats = Repeats()
     for _ in range(rounds):
         shutil.rmtree(work / "kills", ignore_errors=True)

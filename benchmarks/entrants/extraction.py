@@ -1,7 +1,8 @@
 """Nightjar's extraction of all pictures of a dataset into an empty cache.
 
-Arguments: STORE DATASET VERSION ENCODER PART. From shards, bytes checked against their digests, bad
-pictures looked for, descriptors kept in the store: what `limit` leaves out.
+Arguments: STORE DATASET VERSION ENCODER PART WHERE ("here", "ray"). From shards, bytes checked
+against their digests, bad pictures looked for, descriptors kept in the store: what `limit` leaves
+out.
 """
 
 import json
@@ -13,7 +14,7 @@ from tasks.cluster import ClusterPlan, shutdown
 from tasks.extract import ExtractPlan, Limits, extract, missing
 
 
-def main(root: str, dataset: str, version: str, encoder: str, part: str) -> None:
+def main(root: str, dataset: str, version: str, encoder: str, part: str, where: str) -> None:
     """Print when how many pictures were done."""
     store = Store(root)
     pictures = missing(store, dataset, int(version), encoder)
@@ -22,7 +23,7 @@ def main(root: str, dataset: str, version: str, encoder: str, part: str) -> None
     def progress(stage: str, done: int, total: int, note: str) -> None:
         totals.append((time.monotonic(), done))
 
-    plan, cluster = ExtractPlan(part=int(part)), ClusterPlan(small=0)
+    plan, cluster = ExtractPlan(part=int(part)), ClusterPlan(small={"here": None, "ray": 0}[where])
     extraction = extract(store, dataset, pictures, encoder, plan, cluster, Limits(), progress)
     shutdown()
     finished = [

@@ -1,7 +1,8 @@
 """The limit: processes that fill all cores and do nothing but decode and encode.
 
-Arguments: STORE ENCODER FOLDER PART. Each process takes the next PART files at a time, so that none
-waits for another at the end. Nothing is checked, kept or accounted for.
+Arguments: STORE ENCODER FOLDER PART HOW. Each process takes the next PART files at a time, so that
+none waits for another at the end. Nothing is checked, kept or accounted for. HOW: "keep" has each
+process keep the memory that it frees, as ours do; else the loop is as one writes it.
 """
 
 import json
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import cores
+from data import memory
 from data.store import Store
 from models.weights import Embedder
 from tasks.train import load_encoder
@@ -35,10 +37,19 @@ def described(embedder: Embedder, contents: list[bytes]) -> np.ndarray[Any, Any]
 
 
 def _work(
-    root: str, encoder: str, paths: list[str], part: int, next_part: Any, ready: Barrier, done: Any
+    root: str,
+    encoder: str,
+    paths: list[str],
+    part: int,
+    how: str,
+    next_part: Any,
+    ready: Barrier,
+    done: Any,
 ) -> None:
     """Describe a part of PATHS after the other, until there are no more."""
     torch.set_num_threads(1)
+    if how == "keep":
+        memory.keep()
     embedder = load_encoder(Store(root), encoder)
     ready.wait()
     finished = []
@@ -54,13 +65,13 @@ def _work(
     done.put(finished)
 
 
-def main(root: str, encoder: str, folder: str, part: str) -> None:
+def main(root: str, encoder: str, folder: str, part: str, how: str) -> None:
     """Print when how many pictures were done."""
     paths = sorted(str(path) for path in Path(folder).rglob("*.jpg"))
     spawned = multiprocessing.get_context("spawn")
     ready, done = spawned.Barrier(cores()), spawned.Queue()
     counter = spawned.Value("q", 0)
-    arguments = (root, encoder, paths, int(part), counter, ready, done)
+    arguments = (root, encoder, paths, int(part), how, counter, ready, done)
     crew = [spawned.Process(target=_work, args=arguments) for _ in range(cores())]
     for one in crew:
         one.start()
