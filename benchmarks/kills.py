@@ -12,8 +12,8 @@ from benchmarks.stock import Stock, recipe_of, stocked
 from benchmarks.watch import Watched, watched
 from data.descriptors import DescriptorCache
 from data.store import Store
-from tasks.extract import ExtractPlan
 from flows.trace import events
+from tasks.extract import ExtractPlan
 
 SIDE: Final = 64
 
