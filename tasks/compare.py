@@ -5,6 +5,8 @@ What is said of each row takes a few bytes and goes to a file of the workspace, 
 knows what must be read, what must be looked at, and which rows of the manifest nobody lists.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.database import Numbered, asking
+from data.database import Numbered, asking, look
 from data.workspace import Snapshot
 
 STALE: Final = """(
@@ -46,11 +48,14 @@ FROM waves l LEFT JOIN held h USING (key)
 """
 
 
-def compare(workspace: Path, wave: Path, held: Snapshot, memory: int) -> Path:
-    """What differs between WAVE and HELD: a Parquet file of `COMPARED`.
+@contextmanager
+def comparing(workspace: Path, wave: Path, held: Snapshot, memory: int) -> Iterator[Any]:
+    """A question that has compared WAVE with HELD: its views ``waves``, ``held``, ``compared``.
+
+    What it has said stays as a Parquet file of `COMPARED`, in the folder ``compared``.
 
     Args:
-        workspace: the file goes to its folder ``compared``.
+        workspace: where that folder is.
         wave: listed rows, as `tasks.scan` wrote them.
         held: the manifest as the night found it.
         memory: MB that the comparison may take.
@@ -63,14 +68,18 @@ def compare(workspace: Path, wave: Path, held: Snapshot, memory: int) -> Path:
             f"COPY ({_COMPARED}) TO $path (FORMAT parquet, COMPRESSION lz4)",
             {"decoder": decoder_at_hand(ask), "path": str(part)},
         )
-    part.replace(path)
-    return path
+        part.replace(path)
+        look(ask, "compared", [path])
+        yield ask
 
 
 def compared(workspace: Path, wave: Path, held: Snapshot, memory: int) -> Path:
-    """What `compare` has said of WAVE; it is asked where nobody has, as for a wave never read."""
+    """What `comparing` has said of WAVE; said now where it never was, as for a wave never read."""
     path = _path(workspace, wave)
-    return path if path.is_file() else compare(workspace, wave, held, memory)
+    if not path.is_file():
+        with comparing(workspace, wave, held, memory):
+            pass
+    return path
 
 
 def _path(workspace: Path, wave: Path) -> Path:

@@ -19,7 +19,7 @@ from data.manifest import LIVE, MANIFEST
 from data.store import Store
 from data.workspace import FOUND, LISTED, Snapshot, files, snapshot
 from tasks import classify
-from tasks.compare import COMPARED, compare, compared, decoder_at_hand, unlisted
+from tasks.compare import COMPARED, compared, comparing, decoder_at_hand, unlisted
 from tasks.scan import ScanPlan
 
 CLASSES: Final = (
@@ -113,12 +113,11 @@ def candidates(
     held = snapshot(store, dataset, workspace)
     path = workspace / "candidates" / wave.name
     path.parent.mkdir(exist_ok=True)
-    seen = compare(workspace, wave, held, settings.memory)
-    with asking(settings.memory, listing=[wave], compared=[seen]) as ask:
+    with comparing(workspace, wave, held, settings.memory) as ask:
         ask.execute(
             """
             COPY (
-                SELECT * FROM listing SEMI JOIN (SELECT position FROM compared WHERE unread)
+                SELECT * FROM waves SEMI JOIN (SELECT position FROM compared WHERE unread)
                 USING (position) ORDER BY position
             ) TO $path (FORMAT parquet, COMPRESSION lz4)
             """,

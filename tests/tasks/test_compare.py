@@ -9,7 +9,7 @@ import pytest
 
 from data.store import Store
 from data.workspace import Snapshot, snapshot
-from tasks.compare import COMPARED, compare, compared, unlisted
+from tasks.compare import COMPARED, compared, unlisted
 from tasks.scan import ScanPlan, scan
 from tests.tasks.nights import Memory, Nights, Picture, memory_nights, rows_in
 
@@ -42,7 +42,7 @@ def test_each_listed_row_meets_its_row_of_the_manifest(
         "5": Picture(draw(5)),
     }
     held, waves = listed(nights, tmp_path)
-    seen = [compare(tmp_path, wave, held, 64) for wave in waves]
+    seen = [compared(tmp_path, wave, held, 64) for wave in waves]
     assert len(seen) == 3
     assert all(pq.read_schema(path).names == COMPARED.names for path in seen)
     keys = pq.read_table(held.path, columns=["key"])["key"].to_pylist()
@@ -72,7 +72,7 @@ def test_before_the_first_night_every_row_is_new(
 ) -> None:
     Memory.pictures = {f"{i}": Picture(draw(i)) for i in range(4)}
     held, waves = listed(nights, tmp_path)
-    seen = [compare(tmp_path, wave, held, 64) for wave in waves]
+    seen = [compared(tmp_path, wave, held, 64) for wave in waves]
     rows = [row for path in seen for row in rows_in(path)]
     assert sorted(row["position"] for row in rows) == [0, 1, 2, 3]
     assert all(row["row"] is None and row["unread"] and row["differs"] for row in rows)
