@@ -114,8 +114,12 @@ class Listed(Columnar):
         return columns
 
     def _rows(self, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
-        numbers = [columns[name] for name in ("size", "mtime") if name in columns]
-        return row_batches(self.root, sorted(set(columns.values())), numbers)
+        numbers = {columns[name] for name in ("size", "mtime") if name in columns}
+        kinds = {
+            name: pa.int64() if name in numbers else pa.string()
+            for name in sorted(set(columns.values()))
+        }
+        return row_batches(self.root, kinds)
 
     def _batch(
         self, rows: pa.RecordBatch, columns: Mapping[str, str], before: int
