@@ -45,11 +45,15 @@ class Part:
 
     def take(self, count: int) -> bytes:
         """The next COUNT bytes."""
-        content = self.stream.read(count) if count <= self.left else b""
-        if len(content) < count:
+        pieces = []
+        missing = min(count, self.left + 1)  # one more than there is: it will be missed
+        while missing and (piece := self.stream.read(min(missing, self.left, _PIECE))):
+            pieces.append(piece)
+            missing -= len(piece)
+            self.left -= len(piece)
+        if missing:
             raise ValueError(f"{self.path} is cut or damaged: an array ends before its numbers.")
-        self.left -= count
-        return content
+        return b"".join(pieces)
 
     def drain(self) -> None:
         """Pass over what is left."""
@@ -204,4 +208,6 @@ def _text(part: Part, head: Head) -> str | list[str]:
     wide = {"<": "-le", ">": "-be"}[part.order] if kind in (4, 17, 18) else ""
     text = content.decode(_TEXTS[kind] + wide, "replace")
     rows = head.shape[0]
+    if rows > 1 and len(text) != math.prod(head.shape):
+        raise ValueError(f"{part.path} is damaged: a text of {head.shape} has {len(text)} letters.")
     return text if rows <= 1 else [text[row::rows] for row in range(rows)]
