@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from data.adapters import DATASETS
 from data.adapters.card import Card, Source
+from data.protocols import PROTOCOLS, Protocol, protocols_of
 
 COMMAND: Final = "nightjar datasets --markdown > docs/datasets.md"
 """Writes the page anew."""
@@ -13,6 +14,11 @@ COMMAND: Final = "nightjar datasets --markdown > docs/datasets.md"
 HEAD: Final = ("name", "pictures", "says", "access", "verified on", "about")
 
 FILES: Final = ("file", "holds", "form", "splits", "bytes", "digest", "from")
+
+PROTOCOL: Final = (
+    "protocol", "dataset", "queries", "database", "train", "relevant", "own picture", "metric",
+    "also", "defined by", "note",
+)  # fmt: skip
 
 FEW: Final = 3
 """Files that hold the same are named one by one up to so many."""
@@ -41,6 +47,9 @@ def facts_of(card: Card) -> dict[str, Any]:
         "annotations": card.annotations,
         "supervisions": [str(word) for word in card.supervisions],
         "pictures": card.pictures,
+        "protocols": {
+            name: PROTOCOLS[name].model_dump(mode="json") for name in protocols_of(card.name)
+        },
     }
 
 
@@ -54,6 +63,9 @@ def told(card: Card) -> dict[str, Any]:
         "splits": ", ".join(f"{name} {count:,}" for name, count in card.splits.items()),
         "supervisions": ", ".join(card.supervisions),
         "retrieval types": ", ".join(card.retrievals),
+        "protocols": ", ".join(
+            f"{name} ({PROTOCOLS[name].metric})" for name in protocols_of(card.name)
+        ),
         "cite": card.cite,
         "home": card.home,
         "licence": card.licence,
@@ -77,7 +89,7 @@ def file_rows(card: Card) -> list[list[Any]]:
 def page() -> str:
     """The page docs/datasets.md."""
     parts = [
-        "# Datasets",
+        "# Datasets and protocols",
         "Written by `" + COMMAND + "` from the cards in `data/adapters/`: change those, not this.",
         "A dataset is read in the layout in which its publisher hands it out. "
         "`nightjar download NAME` gets what is open and says whom to ask for the rest; "
@@ -92,7 +104,27 @@ def page() -> str:
         parts.append("\n".join(f"- **{name}**: {words}" for name, words in facts.items()))
         if card.sources:
             parts.append(_table(FILES, file_rows(card)))
+    parts += [
+        "## Protocols",
+        "A number is reported only with the name of its protocol. No query is in the database, "
+        "unless *own picture* says so: left out of the query's answers by its key, or counted. "
+        "`hits`, `min`, `R` and `all` say what an average precision is divided by: relevant "
+        "answers found, the lesser of cut and relevant ones, relevant ones. Sets that nobody "
+        "published are drawn from a seed (`data/protocols/draw.py`). Some are of datasets whose "
+        "adapters are still to come.",
+        _table(PROTOCOL, (_protocol(name, one) for name, one in PROTOCOLS.items())),
+    ]
     return "\n\n".join(parts) + "\n"
+
+
+def _protocol(name: str, one: Protocol) -> list[Any]:
+    queries, database, train = (size or None for size in one.sizes)
+    own = one.own.replace("_", " ")
+    measured = [one.metric, ", ".join(one.also)]
+    return [
+        name, one.dataset, queries, database, train, one.relevance, own, *measured, one.defined,
+        one.note,
+    ]  # fmt: skip
 
 
 def _alike(sources: Iterable[Source]) -> list[list[Source]]:
