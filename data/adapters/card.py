@@ -97,6 +97,7 @@ class Card(Plan):
         splits: pictures in each official split; empty where the splits are the source's own.
         sources: the official files, in the order in which they should be had.
         layout: where in its root the adapter looks for what, in a sentence or two.
+        marks: names of files or folders, perhaps with ``*``, any of which gives the layout away.
         verified: what the adapter was tried on.
         proof: the same in a sentence: which files, how many pictures, what was compared.
         traps: what goes wrong with this dataset elsewhere, a sentence each; each has a test.
@@ -116,6 +117,7 @@ class Card(Plan):
     splits: dict[str, int] = Field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     layout: str = ""
+    marks: tuple[str, ...] = ()
     verified: Verified = "miniature"
     proof: str = ""
     traps: tuple[str, ...] = ()

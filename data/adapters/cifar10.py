@@ -95,6 +95,7 @@ class Cifar10(Columnar):
         ),
         layout="One of the two archives as it was downloaded, or the folder cifar-10-batches-py "
         "or cifar-10-batches-bin that is in it.",
+        marks=("cifar-10-batches-*", "cifar-10-*.tar.gz", "batches.meta*"),
         verified="part of the real files",
         proof="All 60,000 labels in the official order and the pixels of the first 4,000 pictures "
         "are the real ones; the other pictures were rebuilt from JPEG copies.",

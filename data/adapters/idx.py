@@ -9,8 +9,23 @@ from typing import Any, Final
 import fsspec
 import numpy as np
 
+_BEGINNING: Final = 4096
+"""Bytes in which the head of a file is, packed or not."""
+
 KINDS: Final = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """What the third byte of a file says its numbers are."""
+
+
+def idx_shape(path: str) -> tuple[int, ...]:
+    """The shape of the array in the file at PATH, of which no more than the beginning is read.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is no idx file.
+    """
+    fs, file = fsspec.url_to_fs(path)
+    with fs.open(file, "rb") as stream:
+        return _head(_Take(stream.read(_BEGINNING), path))[0]
 
 
 def load_idx(path: str) -> "np.ndarray[Any, np.dtype[Any]]":
@@ -25,15 +40,18 @@ def load_idx(path: str) -> "np.ndarray[Any, np.dtype[Any]]":
     """
     fs, file = fsspec.url_to_fs(path)
     take = _Take(fs.cat_file(file), path)
-    zeros, kind, dimensions = struct.unpack(">HBB", take(4))
-    if zeros or kind not in KINDS or not dimensions:
-        raise ValueError(f"{path} is no idx file: it begins with {zeros:04x}{kind:02x}.")
-    shape = struct.unpack(f">{dimensions}I", take(4 * dimensions))
-    numbers = np.dtype(KINDS[kind])
+    shape, numbers = _head(take)
     content = take(math.prod(shape) * numbers.itemsize)
     if take.rest():
         raise ValueError(f"{path} goes on after the {shape} numbers that its header promises.")
     return np.frombuffer(content, numbers).reshape(shape)
+
+
+def _head(take: "_Take") -> tuple[tuple[int, ...], "np.dtype[Any]"]:
+    zeros, kind, dimensions = struct.unpack(">HBB", take(4))
+    if zeros or kind not in KINDS or not dimensions:
+        raise ValueError(f"{take.path} is no idx file: it begins with {zeros:04x}{kind:02x}.")
+    return struct.unpack(f">{dimensions}I", take(4 * dimensions)), np.dtype(KINDS[kind])
 
 
 class _Take:

@@ -60,6 +60,7 @@ class LastAxis:
 
     def __init__(self, path: str, name: str) -> None:
         self.path, self.name = path, name
+        self._broken = ""
         self._begin()
 
     def __len__(self) -> int:
@@ -67,20 +68,36 @@ class LastAxis:
         return self.shape[-1]
 
     def __getitem__(self, row: int, /) -> Array:
-        """Slice ROW, from 0 to N - 1, of the array's shape but its last axis."""
+        """Slice ROW, from 0 to N - 1, of the array's shape but its last axis.
+
+        Raises:
+            ValueError: the file is damaged before the end of it.
+        """
+        if not 0 <= row < len(self):
+            raise IndexError(f"{self.path}: {self.name} has {len(self)} slices.")
         if row < self._at:
-            self._slices.close()
+            self.close()
             self._begin()
-        for content in self._slices:
-            self._at += 1
-            if self._at > row:
-                return np.frombuffer(content, self.numbers).reshape(self.shape[:-1], order="F")
-        raise IndexError(f"{self.path}: {self.name} has {len(self)} slices.")
+        elif self._broken:
+            raise ValueError(self._broken)
+        try:
+            while self._at <= row:
+                content = next(self._slices)
+                self._at += 1
+        except ValueError as error:
+            self._broken = str(error)
+            raise
+        return np.frombuffer(content, self.numbers).reshape(self.shape[:-1], order="F")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._slices.close()
 
     def _begin(self) -> None:
         self._slices = self._read()
         next(self._slices)  # shape and numbers are known then
         self._at = 0
+        self._broken = ""
 
     def _read(self) -> Generator[bytes, None, None]:
         with opened(self.path) as stream:
