@@ -26,6 +26,7 @@ _MATRIX, _PACKED = 14, 15
 _COMPLEX, _LOGICAL = 0x0800, 0x0200
 _DEEPEST: Final = 30
 _PIECE: Final = 1 << 20
+_PACKED_PIECE: Final = 1 << 16
 
 
 class Head(NamedTuple):
@@ -66,25 +67,36 @@ class _Inflated(Part):
 
     def __init__(self, part: Part) -> None:
         super().__init__(part.stream, 0, part.path, part.order)
-        self.part, self.inflate, self.waiting = part, zlib.decompressobj(), b""
+        self.part, self.inflate = part, zlib.decompressobj()
+        self.ready, self.at = b"", 0
 
     def take(self, count: int) -> bytes:
         """The next COUNT bytes."""
-        pieces: list[bytes] = []
+        pieces = []
         missing = count
-        while missing:
-            if not self.waiting and self.part.left:
-                self.waiting = self.part.take(min(self.part.left, _PIECE))
+        while missing > len(self.ready) - self.at:
+            pieces.append(self.ready[self.at :])
+            missing -= len(pieces[-1])
+            self.ready, self.at = self._more(), 0
+        pieces.append(self.ready[self.at : self.at + missing])
+        self.at += missing
+        return b"".join(pieces)
+
+    def _more(self) -> bytes:
+        """The next bytes, some of them at least, and not many."""
+        packed = self.inflate.unconsumed_tail
+        while True:
+            if not packed and self.part.left:
+                packed = self.part.take(min(self.part.left, _PACKED_PIECE))
             try:
-                piece = self.inflate.decompress(self.waiting, missing)
+                piece = self.inflate.decompress(packed, _PIECE)
             except zlib.error as error:
                 raise ValueError(f"{self.path} is damaged: {error}.") from error
-            self.waiting = self.inflate.unconsumed_tail
-            if not piece and not (self.part.left or self.waiting):
+            packed = self.inflate.unconsumed_tail
+            if piece:
+                return piece
+            if not (self.part.left or packed):
                 raise ValueError(f"{self.path} is cut or damaged: a variable is not all there.")
-            pieces.append(piece)
-            missing -= len(piece)
-        return b"".join(pieces)
 
 
 def order_of(stream: IO[bytes], path: str) -> str | None:
