@@ -11,12 +11,12 @@ import yaml
 
 from benchmarks.pictures import folder
 from benchmarks.stock import TRAIN, Stock, stocked
+from data.database import asking
 from data.descriptors import DescriptorCache, descriptor_schema
 from data.manifest import MANIFEST, manifest
 from data.store import Store
-from data.workspace import asking
 from flows.recipe import Recipe
-from tasks import classify
+from tasks.compare import META
 from tasks.scan import scan
 
 REAL: Final = 50
@@ -24,12 +24,13 @@ REAL: Final = 50
 SIDE: Final = 64
 CHUNK: Final = 250_000
 
-_HELD: Final = """
-SELECT l.* EXCLUDE (position, meta), sha256(l.key) AS digest,
+_HELD: Final = f"""
+SELECT l.* EXCLUDE (position), sha256(l.key) AS digest,
        printf('%06d', position // 1000) AS shard, position % 1000 * 24000 AS "offset",
        24000::BIGINT AS length, 256::INTEGER AS width, 256::INTEGER AS height,
-       'live' AS state, '' AS reason, '' AS decoder, meta, 2::BIGINT AS since, 'benchmark' AS run
-FROM listing l
+       'live' AS state, '' AS reason, '' AS decoder, {META} AS meta,
+       2::BIGINT AS since, 'benchmark' AS run
+FROM waves l
 """
 
 
@@ -94,8 +95,7 @@ def _hold(stock: Stock, recipe: Recipe, work: Path) -> None:
     workspace = work / "listing"
     waves = list(scan(recipe.source, recipe.scan, workspace))
     cache = DescriptorCache(stock.store, stock.encoder)
-    with asking(workspace, recipe.scan.memory, waves=waves) as ask:
-        ask.execute(classify.LISTING)
+    with asking(recipe.scan.memory, waves=waves) as ask:
         rows = ask.sql(_HELD).to_arrow_reader(CHUNK)
         staged = table.stage(_cast(rows, cache))
     table.commit(base, staged, doomed, {"run": "benchmark"})

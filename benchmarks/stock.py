@@ -12,7 +12,8 @@ from torch import nn
 
 from data.store import Store
 from flows.recipe import Recipe
-from models.weights import EncoderSpec, build
+from models.spec import EncoderSpec
+from models.weights import build
 from tasks.plan import candidates, plan
 from tasks.register import register
 from tasks.scan import scan

@@ -1,38 +1,85 @@
-"""DuckDB, which compares what is too much for memory: one way to open it, bounded and quiet."""
+"""DuckDB, which compares what is too much for memory: one way to ask it, bounded and quiet."""
 
+import atexit
+import itertools
+import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from data.memory import one_heap
+
+_NUMBERS: Final = itertools.count()
 
 
-def connect(memory: int, spill: str, *, ordered: bool = True) -> Any:
-    """A DuckDB connection to an empty database in memory.
+@dataclass(frozen=True)
+class Numbered:
+    """A Parquet file whose view has its rows' numbers too, in a column ``row``."""
 
-    Args:
-        memory: MB it may use.
-        spill: a folder for what does not fit; made when it is needed.
-        ordered: keep the order of rows where a query asks for none, which takes more memory.
-    """
-    import duckdb  # 0.25 s that `--help` need not pay
-
-    settings = {
-        "memory_limit": f"{memory}MB",
-        "temp_directory": spill,
-        "preserve_insertion_order": ordered,
-        "enable_external_file_cache": False,  # what is read once need not stay in memory
-        "allocator_flush_threshold": "16MB",  # what a question has freed goes back at its end
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-    return duckdb.connect(config=settings)
+    path: Path
 
 
 @contextmanager
-def database(memory: int) -> Iterator[Any]:
-    """A connection as of `connect`, whose spill folder goes with it."""
-    with (
-        tempfile.TemporaryDirectory(prefix="nightjar-spill-") as spill,
-        connect(memory, spill) as connection,
-    ):
-        yield connection
+def asking(
+    memory: int, **tables: list[Path] | Numbered | pa.Table | pa.RecordBatchReader
+) -> Iterator[Any]:
+    """A DuckDB connection to an empty database of its own, which goes with all that is made in it.
+
+    Rows come in no order but that which a query asks for.
+
+    Args:
+        memory: MB that it may use, together with others at the same time that may use as much;
+            what does not fit is spilled to a temporary folder.
+        tables: views of their names: Parquet files (at least one), one with its rows numbered,
+            rows, or a reader of rows, which can be asked once.
+    """
+    with _engine(memory).cursor() as connection:
+        name = f"question_{next(_NUMBERS)}"
+        connection.execute(f"ATTACH ':memory:' AS {name}")
+        try:
+            connection.execute(f"USE {name}")
+            for view, table in tables.items():
+                if isinstance(table, Numbered):
+                    rows = connection.from_parquet(str(table.path), file_row_number=True)
+                    rows.project("* RENAME (file_row_number AS row)").create_view(view)
+                elif isinstance(table, list):
+                    connection.from_parquet([str(path) for path in table]).create_view(view)
+                else:
+                    connection.register(view, table)
+            yield connection
+        finally:
+            connection.execute("USE memory")
+            connection.execute(f"DETACH {name}")
+            # said anew, the limit makes DuckDB give back what a question has left it with: 200 MB
+            connection.execute(f"SET memory_limit = '{memory}MB'")
+
+
+@cache
+def _engine(memory: int) -> Any:
+    """The DuckDB of this process that may use MEMORY MB; starting one takes 20 ms."""
+    one_heap()
+    import duckdb  # 0.25 s that `--help` need not pay
+
+    spill = f"nightjar-spill-{os.getpid()}-{secrets.token_hex(4)}"
+    return duckdb.connect(
+        config={
+            "memory_limit": f"{memory}MB",
+            # made by DuckDB when it is needed, and taken away when the engine is closed
+            "temp_directory": os.path.join(tempfile.gettempdir(), spill),
+            "preserve_insertion_order": False,  # every order that matters is asked for
+            "enable_external_file_cache": False,  # what is read once need not stay in memory
+            "allocator_flush_threshold": "16MB",  # what a question has freed goes back at its end
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+
+
+atexit.register(_engine.cache_clear)  # DuckDB complains of what outlives the interpreter

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.database import database
+from data.database import asking
 from data.descriptors import SAID, DescriptorCache
+from data.tables import rows_at
 
 Addresses = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -114,7 +115,7 @@ def compare(
     Raises:
         DuplicateKeys: the manifest or the index holds a key twice.
     """
-    with database(memory_mb) as asked:
+    with asking(memory_mb) as asked:
         _load(asked, "live", _rows(manifest, LIVE))
         _load(asked, "held", _rows(index))
         _load(asked, "described", pa.RecordBatchReader.from_batches(SAID, cache.listing()))
@@ -141,7 +142,7 @@ def rows_of_keys(index: lance.LanceDataset, keys: pa.Array) -> pa.Table:
         return pa.table({name: pa.array([], pa.string()) for name in COMPARED}).append_column(
             ADDRESS, pa.array([], pa.uint64())
         )
-    return index.take(found.tolist(), columns=COMPARED).append_column(
+    return rows_at(index, found.tolist(), COMPARED).append_column(
         ADDRESS, pa.array(np.concatenate(addresses))
     )
 

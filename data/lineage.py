@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,11 +107,21 @@ def run_tags(dataset: lance.LanceDataset) -> dict[str, int]:
 
 def sealed_versions(table: Table) -> list[Lineage]:
     """The lineages of all sealed versions of TABLE that are kept, newest first."""
-    if not table.exists():
-        return []
+    return list(_sealed(table)) if table.exists() else []
+
+
+def sealed_before(table: Table, version: int) -> Lineage | None:
+    """The lineage of the newest sealed version of TABLE before VERSION; None for none."""
+    return next(_sealed(table, version), None)
+
+
+def _sealed(table: Table, before: float = inf) -> Iterator[Lineage]:
+    """The lineages of the sealed versions BEFORE one, newest first, each read in its turn."""
     versions = sorted(set(run_tags(table.open()).values()), reverse=True)
-    found = (lineage_of(table.open(version)) for version in versions)
-    return [lineage for lineage in found if lineage]
+    for version in versions:
+        lineage = lineage_of(table.open(version)) if version < before else None
+        if lineage:
+            yield lineage
 
 
 @cache

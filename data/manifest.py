@@ -1,14 +1,12 @@
 """The manifest: one row an image of a dataset; its Lance version is the dataset version."""
 
-import binascii
 import shutil
 from typing import IO, Any, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from data.digests import Buckets
 from data.sample import LISTING
 from data.store import Store
 from data.tables import Table
@@ -113,51 +111,12 @@ def row(store: Store, dataset: str, key: str, version: int | None = None) -> dic
     return found.to_pylist()[0] if found.num_rows else None
 
 
-class Digests:
-    """A set of digests in 16 bytes each, sorted; asked by bisection, so it may be a mapped file.
-
-    Half of a SHA-256 tells them apart: among a billion images two share theirs by chance with
-    probability 1e-21.
-
-    Args:
-        halves: (2, N) uint64: the first and the second eight bytes, ordered by the first.
-    """
-
-    def __init__(self, halves: NDArray[np.uint64]) -> None:
-        self.halves = halves
-
-    def __len__(self) -> int:
-        return int(self.halves.shape[1])
-
-    def __contains__(self, digest: str) -> bool:
-        first, second = np.frombuffer(bytes.fromhex(digest[:32]), ">u8").astype(np.uint64)
-        start = int(np.searchsorted(self.halves[0], first, "left"))
-        end = int(np.searchsorted(self.halves[0], first, "right"))
-        return bool((self.halves[1, start:end] == second).any())
-
-
-def held_digests(store: Store, dataset: str, version: int) -> Digests:
+def held_digests(store: Store, dataset: str, version: int) -> Buckets:
     """The digests whose bytes a shard holds at VERSION, whatever their state; none at version 0."""
     if not version:
-        return Digests(np.empty((2, 0), np.uint64))
-    rows = manifest(store, dataset).open(version)
-    halves = np.empty((2, rows.count_rows()), np.uint64)
-    end = 0
-    scan = rows.scanner(columns=["digest"], filter=pc.field("shard") != "", batch_size=65_536)
-    for batch in scan.to_batches():
-        if batch.num_rows:
-            halves[:, end : end + batch.num_rows] = _halves(batch.column(0))
-            end += batch.num_rows
-    halves = halves[:, :end]
-    order = np.argsort(halves[0], kind="stable")
-    for half in halves:  # one after the other: a copy of all would be millions of rows twice
-        half[:] = half[order]
-    return Digests(halves)
-
-
-def _halves(digests: pa.StringArray) -> NDArray[np.uint64]:
-    """The first sixteen bytes of DIGESTS, 64 hex digits each, as (2, N) uint64."""
-    start = digests.offset
-    ends = np.frombuffer(digests.buffers()[1], np.int32)[start : start + len(digests) + 1]
-    raw = binascii.unhexlify(memoryview(digests.buffers()[2])[ends[0] : ends[-1]])
-    return np.frombuffer(raw, ">u8").reshape(-1, 4)[:, :2].T.astype(np.uint64)
+        return Buckets(0)
+    table = manifest(store, dataset)
+    held = Buckets(table.open(version).count_rows())
+    for batch in table.stream(["digest"], pc.field("shard") != "", version):
+        held.add(batch["digest"])
+    return held

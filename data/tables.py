@@ -5,19 +5,29 @@ rows together, so a reader sees all of a night or nothing of it.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import lance
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from lance.fragment import write_fragments
 
+from data.memory import one_heap
 from data.store import Store
+
+SCATTERED: Final = 50
+"""Rows that are read in a row in the time in which one is looked up by its number."""
+BATCH: Final = 8192
 
 RUN: Final = "run"
 """The transaction property that names the run which made a version."""
+STREAMED_ROWS: Final = 8192
+"""Rows of a batch of a stream."""
+STREAMED_BYTES: Final = 16 * 2**20
+"""What a stream may read ahead."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class Table:
         Raises:
             FileNotFoundError: the table or the version is not there.
         """
+        one_heap()
         try:
             return lance.dataset(
                 self.uri, version=version, storage_options=self.store.lance_options
@@ -56,6 +67,38 @@ class Table:
         except (ValueError, OSError) as error:
             what = self.name if version is None else f"version {version} of {self.name}"
             raise FileNotFoundError(f"{what} is not in the store {self.store.root}.") from error
+
+    def stream(
+        self,
+        columns: Sequence[str],
+        filter: str | pc.Expression | None = None,
+        version: int | str | None = None,
+        *,
+        addresses: bool = False,
+    ) -> Iterator[pa.RecordBatch]:
+        """COLUMNS of the rows at VERSION that FILTER leaves, in order, in bounded memory.
+
+        Lance by itself reads gigabytes ahead of whoever asks for all rows.
+
+        Args:
+            columns: their names.
+            filter: an expression, or SQL.
+            version: number or tag; the table as it stands now by default.
+            addresses: whether each row's address in Lance, ``_rowaddr``, comes last.
+
+        Raises:
+            FileNotFoundError: the table or the version is not there.
+        """
+        scanner = self.open(version).scanner(
+            list(columns),
+            filter,
+            with_row_address=addresses,
+            batch_size=STREAMED_ROWS,
+            io_buffer_size=STREAMED_BYTES,
+            batch_readahead=2,
+            fragment_readahead=1,
+        )
+        yield from scanner.to_batches()
 
     def latest(self) -> lance.LanceDataset | None:
         """The table as it stands now; None before its first commit."""
@@ -131,6 +174,24 @@ class Table:
         transaction = self.open().read_transaction(version)
         properties = transaction.transaction_properties if transaction else None
         return (properties or {}).get(RUN)
+
+
+def rows_at(dataset: lance.LanceDataset, places: Sequence[int], columns: list[str]) -> pa.Table:
+    """COLUMNS of the rows of DATASET at PLACES (deleted rows do not count), in the order of PLACES.
+
+    Looked up one by one where they are few; read in a row, a batch in memory, where that is less.
+    """
+    if len(places) * SCATTERED <= dataset.count_rows():
+        return dataset.take(list(places), columns=columns)
+    wanted, back = np.unique(np.asarray(places, np.int64), return_inverse=True)
+    found: list[pa.RecordBatch] = []
+    start = 0
+    scan = dataset.scanner(columns, batch_size=BATCH)
+    for batch in scan.to_batches():
+        first, last = np.searchsorted(wanted, (start, start + len(batch)))
+        found.append(batch.take(pa.array(wanted[first:last] - start)))
+        start += len(batch)
+    return pa.Table.from_batches(found, scan.projected_schema).take(pa.array(back))
 
 
 def _without(

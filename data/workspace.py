@@ -1,26 +1,26 @@
 """The workspace: the temporary folder through which a night's stages hand each other tables.
 
 Nothing in it outlives the night. It holds the listing in waves, what became of the candidates, and
-the manifest as the night found it; one DuckDB after the other asks them, in bounded memory.
+the manifest as the night found it.
 """
 
-import atexit
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data.database import connect
-from data.manifest import MANIFEST, RESOLVED, Digests, held_digests, manifest
+from data.digests import Buckets, Digests
+from data.manifest import MANIFEST, RESOLVED, held_digests, manifest
+from data.memory import give_back
 from data.sample import LISTING
 from data.store import Store
+from data.tables import Table
 
 LISTED: Final = LISTING.append(pa.field("position", pa.int64(), nullable=False))
 """The columns of a wave: a listing's, and each row's place in the source's order."""
@@ -44,6 +44,10 @@ HELD: Final = pa.schema(
 """The columns of a snapshot: what tells a change, and the row's address in its Lance version."""
 
 
+GROUP: Final = 65_536
+"""Rows that wait in memory to be written together."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The manifest as a night found it.
@@ -63,68 +67,69 @@ def snapshot(store: Store, dataset: str, workspace: Path) -> Snapshot:
     for path in folder.glob("version-*.parquet"):
         return Snapshot(path, int(re.sub(r"\D", "", path.stem)))
     folder.mkdir(parents=True, exist_ok=True)
-    latest = manifest(store, dataset).latest()
-    version = 0 if latest is None else latest.version
+    table = manifest(store, dataset)
+    latest = table.latest()
+    version = 0 if latest is None else int(latest.version)
     path = folder / f"version-{version}.parquet"
-    part = path.with_suffix(".part")
+    rows = _held(table, version) if version else ()
     coded = ["shard", "state", "reason", "decoder"]
-    with pq.ParquetWriter(part, HELD, compression="lz4", use_dictionary=coded) as out:
-        if latest is not None:
-            scan = latest.scanner(
-                columns=[name for name in HELD.names if name != _ADDRESS.name],
-                with_row_address=True,
-                batch_size=65_536,
-                batch_readahead=2,
-                fragment_readahead=2,
-            )
-            for batch in scan.to_batches():
-                out.write_batch(pa.record_batch(batch.columns, schema=HELD))
-    part.replace(path)
+    save(path, HELD, rows, use_dictionary=coded)
     return Snapshot(path, version)
+
+
+def _held(table: Table, version: int) -> Iterator[pa.RecordBatch]:
+    """All rows of manifest TABLE at VERSION, as of a snapshot."""
+    columns = [name for name in HELD.names if name != _ADDRESS.name]
+    for batch in table.stream(columns, version=version, addresses=True):
+        yield pa.record_batch(batch.columns, schema=HELD)
+
+
+def save(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], **settings: Any) -> None:
+    """Write BATCHES to the Parquet file PATH, which appears when it is whole.
+
+    Args:
+        path: where to.
+        schema: of the batches.
+        batches: as small as they come: `GROUP` rows or more are written together.
+        settings: others of `pyarrow.parquet.ParquetWriter`.
+    """
+    part = path.with_suffix(".part")
+    with pq.ParquetWriter(part, schema, compression="lz4", **settings) as out:
+        pending: list[pa.RecordBatch] = []
+        for batch in batches:
+            pending.append(batch)
+            if sum(waiting.num_rows for waiting in pending) >= GROUP:
+                out.write_table(pa.Table.from_batches(pending))
+                pending.clear()
+        if pending:
+            out.write_table(pa.Table.from_batches(pending))
+    part.replace(path)
+    give_back()
 
 
 def known_digests(store: Store, dataset: str, version: int, path: Path) -> Digests:
     """The digests whose bytes are held at VERSION, mapped from file PATH, which is made if need be.
 
+    Beside PATH lies the snapshot of VERSION, where there is one.
     A worker of another machine, where PATH is not, asks the manifest itself.
     """
-    if path.is_file():
-        return Digests(np.load(path, mmap_mode="r"))
-    digests = held_digests(store, dataset, version)
-    if path.parent.is_dir():
-        part = path.with_suffix(".part.npy")
-        np.save(part, digests.halves)
-        part.replace(path)
-    return digests
+    if not path.is_file():
+        taken = path.with_name(f"version-{version}.parquet")
+        here = taken.is_file()
+        with _digests_of(taken) if here else held_digests(store, dataset, version) as held:
+            if not path.parent.is_dir():
+                return held.digests()
+            held.save(path)
+    return Digests(np.load(path, mmap_mode="r"))
 
 
-@contextmanager
-def asking(
-    workspace: Path, memory: int, **tables: list[Path] | pa.Table | pa.RecordBatchReader
-) -> Iterator[Any]:
-    """A DuckDB connection with TABLES as views of their names.
-
-    Args:
-        workspace: what does not fit into memory goes to a folder of it.
-        memory: MB that DuckDB may use.
-        tables: Parquet files (at least one), rows, or a reader of rows, which can be asked once.
-    """
-    with _database(str(workspace / "spill"), memory).cursor() as connection:
-        for name, table in tables.items():
-            if isinstance(table, list):
-                connection.from_parquet([str(path) for path in table]).create_view(name)
-            else:
-                connection.register(name, table)
-        yield connection
-
-
-@lru_cache(maxsize=1)
-def _database(spill: str, memory: int) -> Any:
-    """The DuckDB of a workspace, empty between questions; opening one for each took 20 ms."""
-    return connect(memory, spill, ordered=False)  # every order that matters is asked for
-
-
-atexit.register(_database.cache_clear)  # DuckDB complains of what outlives the interpreter
+def _digests_of(snapshot: Path) -> Buckets:
+    """The digests that `held_digests` would find, from the file of a snapshot of the version."""
+    with pq.ParquetFile(snapshot) as rows:
+        held = Buckets(rows.metadata.num_rows)
+        for batch in rows.iter_batches(columns=["digest", "shard"]):
+            held.add(batch.filter(pc.not_equal(batch["shard"], ""))["digest"])
+    return held
 
 
 def files(folder: Path, schema: pa.Schema) -> list[Path] | pa.Table:

@@ -151,9 +151,11 @@ def _trial(
     where = _where(run.events) if killed else ""
     kept = _kept(run.store, recipe)
     told = run.to_the_end()
-    part = recipe.extract.part * max(1, recipe.cluster.workers or (os.cpu_count() or 1))
-    small = needed <= recipe.cluster.small
-    cut_off = min(recipe.extract.part if small else part, needed - kept)
+    if recipe.cluster.here(needed):
+        held = recipe.extract.batch * recipe.cluster.threads()
+    else:
+        held = recipe.extract.part * max(1, recipe.cluster.workers or (os.cpu_count() or 1))
+    cut_off = min(held, needed - kept)
     return Trial(
         stage=where,
         after=delay,

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data.database import asking
 from data.descriptors import DescriptorCache
-from data.manifest import manifest
 from data.store import Store
 from flows.night import RUNS, runs
 from flows.recipe import Recipe
@@ -56,7 +56,10 @@ def preview(recipe: Recipe, store: Store | None = None) -> dict[str, Any]:
             )
         change = plan(store, recipe.dataset, workspace, recipe.scan)
         encoder = trained(store, recipe.dataset, recipe.train)
-        embeds = _embeds(store, recipe.dataset, change, encoder)
+        if encoder is None:
+            embeds = _pictures(change, recipe.scan.memory)
+        else:
+            embeds = _embeds(store, recipe.dataset, change, encoder)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
     rates = _rates(store, recipe.name)
@@ -73,15 +76,22 @@ def preview(recipe: Recipe, store: Store | None = None) -> dict[str, Any]:
     }
 
 
-def _embeds(store: Store, dataset: str, change: Change, encoder: str | None) -> int:
+def _pictures(change: Change, memory: int) -> int:
+    """How many images the run will encode with an encoder that is not there yet: all of them."""
+    with asking(memory, new=[change.digests], held=[change.held]) as ask:
+        row = ask.execute(
+            """
+            SELECT count(*) FROM (
+                SELECT digest FROM new UNION SELECT digest FROM held WHERE state = 'live'
+            )
+            """
+        ).fetchone()
+    return int(row[0])
+
+
+def _embeds(store: Store, dataset: str, change: Change, encoder: str) -> int:
     """How many images the run will encode: new ones, and live ones that still lack a descriptor."""
     wanted = pq.read_table(change.digests, columns=["digest"])["digest"].combine_chunks()
-    if encoder is None:
-        if change.base:
-            live = manifest(store, dataset).open(change.base)
-            held = live.to_table(columns=["digest"], filter="state = 'live'")["digest"]
-            wanted = pa.concat_arrays([wanted, held.combine_chunks()])
-        return len(pc.unique(wanted))
     known = DescriptorCache(store, encoder).known(wanted)["digest"].combine_chunks()
     new = pc.unique(wanted.filter(pc.invert(pc.is_in(wanted, value_set=known))))
     if not change.base:

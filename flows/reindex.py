@@ -35,6 +35,7 @@ from tasks.register import quarantine, register
 from tasks.scan import scan
 from tasks.seal import seal
 from tasks.shard import shard
+from tasks.tidy import tidy
 from tasks.train import train, trained
 
 
@@ -148,9 +149,9 @@ def publish(
     """
     recipe, store, dataset, check = this.recipe, this.store, this.recipe.dataset, this.check
     version = this(register, store, dataset, change, this.run, check)
-    if version != change.base:  # what nothing touched has no more dead bytes than last night
-        rewritten = this(compact, store, dataset, recipe.shard, this.run, check)
-        version = rewritten.version if rewritten else version
+    if version != change.base:  # what nothing touched is no more worn than last night
+        this(compact, store, dataset, recipe.shard, this.run, check)
+        version = this(tidy, store, dataset, check)
     encoder = this(train, store, dataset, version, recipe.train, recipe.cluster, this.progress)
     extraction = _extract(this, _wanted(this, version, encoder), encoder, early, refused)
     version = this(quarantine, store, dataset, extraction.bad, this.run, check)
@@ -198,16 +199,19 @@ def publish(
 def _wanted(this: Night, version: int, encoder: str) -> pa.Table:
     """The images of dataset VERSION that lack a descriptor (`PICTURES`).
 
-    None, and nobody asks, where the index holds just this version whole.
+    Where the index holds a dataset version whole, only what was written since is asked about, and
+    nothing where nothing was.
     """
     store, dataset = this.store, this.recipe.dataset
     name = index_name(this.recipe.name, encoder)
+    held = 0
     if name in index_names(store, this.recipe.name):
         sealed = lineage_of(index_table(store, name).open())
-        holds = sealed and (sealed.dataset, sealed.dataset_version, sealed.deferred)
-        if holds == (dataset, version, 0):
-            return PICTURES.empty_table()
-    return missing(store, dataset, version, encoder)
+        if sealed and sealed.dataset == dataset and not sealed.deferred:
+            held = sealed.dataset_version
+    if held == version:
+        return PICTURES.empty_table()
+    return missing(store, dataset, version, encoder, since=held if held < version else 0)
 
 
 def _extract(

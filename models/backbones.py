@@ -16,8 +16,9 @@ import safetensors.torch
 import torch
 
 from models.networks.base import Encoder
-from models.networks.pretrained import Backbone, PretrainedEncoder, image_part, library
-from models.weights import EncoderSpec, build, spec_of
+from models.networks.pretrained import PretrainedEncoder, image_part, library
+from models.spec import Backbone, EncoderSpec
+from models.weights import build, spec_of
 
 
 @dataclass(frozen=True)

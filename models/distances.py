@@ -14,6 +14,7 @@ Metric = Literal["cosine", "hamming"]
 
 BEYOND: Final = np.uint64(0x7F800000FFFFFFFF)
 """The rank of a place that no row has taken yet: at an infinite distance, behind all others."""
+_FARTHEST: Final = np.finfo(np.float32).max
 
 
 def prepared(vectors: Array, metric: Metric) -> Array:
@@ -39,9 +40,11 @@ def prepared(vectors: Array, metric: Metric) -> Array:
 
 def between(queries: Array, rows: Array, metric: Metric) -> Array:
     """Distances (Q, N) float32 between `prepared` QUERIES and ROWS."""
-    products = queries @ rows.T
-    apart = 1 - products if metric == "cosine" else (queries.shape[1] - products) / 2
-    return np.asarray(np.maximum(apart, np.float32(0)), dtype=np.float32)
+    apart = np.asarray(queries @ rows.T, dtype=np.float32)  # (Q, N), made anew once: it is large
+    np.subtract(np.float32(1 if metric == "cosine" else queries.shape[1]), apart, out=apart)
+    if metric == "hamming":
+        apart /= 2
+    return np.maximum(apart, np.float32(0), out=apart)
 
 
 class Nearest:
@@ -87,7 +90,8 @@ class Nearest:
         bound = _distances(self._ranks[:, -1])
         if apart.shape[1] > self.k:  # few rows are near enough, and only those are sorted
             bound = np.minimum(bound, np.partition(apart, self.k - 1, axis=1)[:, self.k - 1])
-        query, column = np.nonzero((apart <= bound[:, None]) & (apart < np.inf))
+        bound = np.minimum(bound, _FARTHEST)[:, None]
+        query, column = np.divmod(np.flatnonzero(apart <= bound), apart.shape[1])
         ranks = apart[query, column].view(np.uint32).astype(np.uint64) << np.uint64(32)
         ranks |= (numbers if ties is None else ties)[column].astype(np.uint64)
         there = np.zeros(len(query), bool) if marks is None else marks[query, column]

@@ -8,17 +8,19 @@ result is upright RGB.
 import importlib.metadata
 import io
 from dataclasses import dataclass
-from typing import Final, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import simplejpeg
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, features
 from pydantic import Field
-from torch.nn import functional
 
 from data.plan import Plan
+
+if TYPE_CHECKING:
+    import torch
 
 DECODER: Final = (
     f"simplejpeg {importlib.metadata.version('simplejpeg')}, "
@@ -63,9 +65,6 @@ _MAGIC: Final = (
     b"\0\0\0\x0cjP",
 )
 _JPEG: Final = _MAGIC[0]
-
-Image.init()
-_FORMATS: Final = tuple(name for name in _SUFFIXES if name in Image.OPEN)
 
 
 class BadImage(ValueError):
@@ -114,12 +113,15 @@ class Transform(Plan):
         description="squash: the whole picture, distorted; crop: its central square",
     )
 
-    def __call__(self, content: bytes) -> torch.Tensor:
+    def __call__(self, content: bytes) -> "torch.Tensor":
         """The picture in CONTENT as (3, S, S) uint8 RGB; safe to call from many threads.
 
         Raises:
             BadImage: CONTENT cannot be used.
         """
+        import torch
+        from torch.nn import functional
+
         pixels = decode(content, 2 * self.size)  # (H, W, 3)
         if self.fit == "crop":
             pixels = _central_square(pixels)
@@ -179,10 +181,17 @@ def _any_header(content: bytes) -> Header:
         return Header(image.width, image.height, _SUFFIXES[image.format or ""])
 
 
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of our formats that this Pillow opens; asked late, for it imports all its plugins."""
+    Image.init()
+    return tuple(name for name in _SUFFIXES if name in Image.OPEN)
+
+
 def _open(content: bytes) -> Image.Image:
     """CONTENT as a Pillow image, not yet decoded."""
     try:
-        return Image.open(io.BytesIO(content), formats=_FORMATS)
+        return Image.open(io.BytesIO(content), formats=_formats())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImage("too large", str(error)) from error
     except MemoryError:

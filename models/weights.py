@@ -9,54 +9,35 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
-from typing import Any, Final, Literal, cast
+from contextlib import nullcontext
+from threading import Lock
+from typing import Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
 import safetensors.torch
 import torch
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from data.plan import Plan
-from data.taxonomy import DescriptorType, Network, choose
+from data.taxonomy import choose
 from models import canary
 from models.canary import CanaryMismatch
 from models.descriptors import DESCRIPTORS
-from models.descriptors.base import Metric, Storage
+from models.descriptors.base import Metric
+from models.folding import fold
 from models.networks import NETWORKS
 from models.networks.base import Encoder
-from models.networks.pretrained import Backbone, PretrainedEncoder
-from models.pixels import Transform
-
-Precision = Literal["float32", "float16", "bfloat16"]
+from models.networks.pretrained import PretrainedEncoder
+from models.spec import EncoderSpec, Precision
 
 HEADER_KEY: Final = "nightjar"
-
-
-class EncoderSpec(Plan):
-    """Everything but the weights that decides what an encoder makes of a picture."""
-
-    network: Network = Network.CONVOLUTIONAL
-    arguments: dict[str, Any] = Field(default={}, description="of the network, besides dimensions")
-    backbone: Backbone | None = Field(
-        default=None, description="a network trained by somebody else"
-    )
-    descriptor: DescriptorType = DescriptorType.REAL_VALUED
-    dimensions: int = Field(default=128, gt=0, description="D, or the number of bits")
-    storage: Storage = Field(default="float32", description="number format of a real descriptor")
-    transform: Transform = Transform()
-
-    @model_validator(mode="after")
-    def _whole_bytes(self) -> "EncoderSpec":
-        choose(DESCRIPTORS, self.descriptor, "descriptor")(self.dimensions, self.storage)
-        return self
 
 
 class Embedder:
     """An encoder with its transform and descriptor: the bytes of pictures in, stored rows out.
 
     Args:
-        encoder: the network, trained.
+        encoder: the network, trained; it is made ready for work and cannot be trained after.
         spec: what it was built from.
         digest: SHA-256 of its file (64 hex digits).
         card: how it was trained; under "canary" what it must see in the canary set.
@@ -76,8 +57,11 @@ class Embedder:
         self.digest, self.spec, self.card = digest, spec, dict(card)
         self.device, self.precision = torch.device(device), precision
         self.encoder = encoder.eval().to(self.device)
+        fold(self.encoder)
         self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.descriptor = DESCRIPTORS[spec.descriptor](spec.dimensions, spec.storage)
+        # a GPU takes one batch at a time; threads that decode for it wait with theirs
+        self._turn = nullcontext() if self.device.type == "cpu" else Lock()
 
     @property
     def value_type(self) -> pa.DataType:
@@ -104,13 +88,17 @@ class Embedder:
 
     @torch.inference_mode()
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The features (B, D), float32 on the CPU, of PIXELS (B, 3, S, S) uint8."""
+        """The features (B, D), float32 on the CPU, of PIXELS (B, 3, S, S) uint8.
+
+        Safe to call from many threads.
+        """
         cuda = self.device.type == "cuda"
         images = pixels.contiguous(memory_format=torch.channels_last)
         if cuda:
             images = images.pin_memory().to(self.device, non_blocking=True)
         half = self.precision != "float32"
-        with torch.autocast(self.device.type, getattr(torch, self.precision), enabled=half):
+        autocast = torch.autocast(self.device.type, getattr(torch, self.precision), enabled=half)
+        with self._turn, autocast:
             features = self.encoder(images.float().div_(255))
         return cast(torch.Tensor, features.float().cpu())
 
@@ -150,8 +138,9 @@ def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
         torch.manual_seed(seed)
         if spec.backbone is not None:
             return PretrainedEncoder(spec.dimensions, spec.backbone)
+        network = choose(NETWORKS, spec.network, "network")()
         try:
-            return choose(NETWORKS, spec.network, "network")(spec.dimensions, **spec.arguments)
+            return network(spec.dimensions, **spec.arguments)
         except TypeError as error:
             raise ValueError(f"{spec.network} does not take {spec.arguments}: {error}") from error
 

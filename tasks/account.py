@@ -8,10 +8,10 @@ import lance
 import pyarrow as pa
 import pyarrow.csv
 
-from data.database import database
+from data.database import asking
 from data.descriptors import SAID, DescriptorCache
 from data.indexes import index_table
-from data.lineage import Lineage, sealed_versions
+from data.lineage import Lineage, sealed_before
 from data.manifest import LIVE, QUARANTINED, manifest
 from data.store import Store
 from tasks.ledger import Account, Missing
@@ -53,8 +53,7 @@ def account(store: Store, change: "Change", lineage: Lineage, papers: str, run: 
     if _quiet(change, lineage, run) and live == rows:
         parts = {"indexed": 0, "unchanged": rows, "quarantined": bad, "deferred": 0}
         return _told(store, papers, listed, parts, rows, _bad(images if bad else None))
-    with database(MEMORY_MB) as ask:
-        ask.from_parquet(str(change.keys)).create_view("kinds")
+    with asking(MEMORY_MB, kinds=[change.keys]) as ask:
         fates = _fates(ask, change, images, index)
         waiting, lost, extra = 0, 0, 0
         if live != rows or fates["wrong"]:
@@ -210,17 +209,13 @@ def _late(
     """
     if lineage.run != run:  # the night sealed nothing: the index is as it was
         return 0
-    older = [
-        line
-        for line in sealed_versions(index_table(store, lineage.table))
-        if line.version < lineage.version
-    ]
-    if older and not older[0].deferred and older[0].dataset_version == base:
+    older = sealed_before(index_table(store, lineage.table), lineage.version)
+    if older and not older.deferred and older.dataset_version == base:
         return 0
     said = ["key", "digest", "meta"]
     before = pa.RecordBatchReader.from_batches(pa.schema([(n, pa.string()) for n in said]), [])
     if older:
-        last = index_table(store, lineage.table).open(older[0].version)
+        last = index_table(store, lineage.table).open(older.version)
         before = last.scanner(said).to_reader()
     _load(ask, "before", "SELECT * FROM stream", before)
     _load(

@@ -1,30 +1,38 @@
 """Classify: the questions that put every listed key into one class, from the coarse to the fine.
 
-They are asked of the views ``waves`` (the listing), ``held`` (the manifest as the night found it)
-and ``found`` (what became of the candidates). Almost all rows are as they were: `DELTA` leaves them
-behind, so what follows costs no more than the change. Each answer is a file that the next question
-reads, so that the memory of one question is the most that is needed, on the first night too.
+They are asked of the views ``waves`` (the listing), ``held`` (the manifest as the night found it),
+``found`` (what became of the candidates), ``compared`` (`tasks.compare`, of all waves) and
+``unlisted`` (rows of ``held``). Almost all rows are as they were: `UNLIKE` leaves them behind, so
+what follows costs no more than the change. Each answer is there for the next question to read: as a
+table where the change is small, else as a file, so that the memory of one question is the most that
+is needed, on the first night too.
 """
 
 from pathlib import Path
 from typing import Any, Final
 
-STALE: Final = """(
-    l.size <> h.size
-    OR CASE WHEN l.etag <> '' AND h.etag <> '' THEN l.etag <> h.etag ELSE l.mtime <> h.mtime END
-)"""
-"""Whether the source's stamp of a listed row (l) differs from that of the manifest's row (h)."""
+from tasks.compare import META, STALE
 
-LISTING: Final = """
-CREATE OR REPLACE TEMP VIEW listing AS
-SELECT *, md5(to_json(struct_pack(uri, labels, tags, captions, boxes, split))::VARCHAR) AS meta
-FROM waves
-"""
+FEW: Final = 100_000
+"""Keys that differ, up to which the answers are tables in memory: a file takes milliseconds."""
 
 _OLD: Final = """
     h.address, struct_pack(h.digest, h.shard, h."offset", h.length, h.width, h.height,
                            h.state, h.reason, h.decoder) AS old
 """
+UNLIKE: Final = """
+SELECT position, row FROM compared WHERE differs
+UNION ALL
+SELECT NULL, row FROM unlisted JOIN held USING (row) WHERE state <> 'removed'
+"""
+"""The listed rows that differ in anything and the rows of images that are gone: as a rule few."""
+
+SUSPECTS: Final = """
+SELECT (SELECT count(*) FROM compared WHERE differs) + (SELECT count(*) FROM unlisted)
+     + (SELECT count(*) FROM found)
+"""
+"""At most so many rows there are in ``delta``."""
+
 DELTA: Final = f"""
 SELECT r.key, r.position, {_OLD},
     struct_pack(r.digest, r.shard, r."offset", r.length, r.width, r.height,
@@ -32,20 +40,16 @@ SELECT r.key, r.position, {_OLD},
     true AS read, h.state IS NOT DISTINCT FROM 'live' AS stale, true AS written
 FROM found r LEFT JOIN held h USING (key)
 UNION ALL
-SELECT coalesce(l.key, h.key), l.position, {_OLD},
+SELECT coalesce(l.key, h.key), u.position, {_OLD},
     CASE
         WHEN l.key IS NOT NULL AND (h.key IS NULL OR h.state = 'removed' OR {STALE})
             THEN struct_update(old, digest := '', state := 'deferred', reason := 'not read')
         ELSE old
     END,
-    false, false, l.meta IS DISTINCT FROM h.meta
-FROM listing l
-FULL JOIN held h ON l.key = h.key
-LEFT JOIN found r ON r.position = l.position
-WHERE r.position IS NULL AND CASE
-    WHEN l.key IS NULL THEN h.state <> 'removed'
-    ELSE h.key IS NULL OR h.state <> 'live' OR h.meta <> l.meta OR {STALE}
-END
+    false, false, h.meta IS DISTINCT FROM CASE WHEN l.key IS NOT NULL THEN {META} END
+FROM (SELECT * FROM unlike ANTI JOIN found USING (position)) u
+LEFT JOIN waves l ON l.position = u.position
+LEFT JOIN held h ON h.row = u.row
 """
 """The keys of which anything differs, and the quarantined: as they were, and as they are now.
 
@@ -179,9 +183,9 @@ LEFT JOIN kept k ON k.digest = n.digest
 """
 """The class of each key, and whether its row is written anew."""
 
-ROWS: Final = """
-SELECT l.* EXCLUDE (position, meta), unnest(k.now), l.meta
-FROM kinds k JOIN listing l USING (position)
+ROWS: Final = f"""
+SELECT l.* EXCLUDE (position), unnest(k.now), {META} AS meta
+FROM kinds k JOIN waves l USING (position)
 WHERE k.written AND k.position >= $first AND k.position < $last
   AND l.position >= $first AND l.position < $last
 ORDER BY position
@@ -239,19 +243,23 @@ def compare(ask: Any, folder: Path) -> int:
     """How many keys differ in anything or are quarantined; leaves them in the view ``delta``.
 
     Args:
-        ask: has the views ``waves``, ``held`` and ``found``.
+        ask: has the views that this module's questions are asked of.
         folder: the answers go to files of it.
     """
-    ask.execute(LISTING)
-    return _answer(ask, folder, "delta", DELTA)
+    few = _number(ask, SUSPECTS) <= FEW
+    unlike = _answer(ask, folder, "unlike", UNLIKE, few)
+    if not unlike and not _number(ask, "SELECT count(*) FROM found"):
+        return 0
+    return _answer(ask, folder, "delta", DELTA, few)
 
 
-def classify(ask: Any, folder: Path, decoder: str) -> None:
-    """Make of the view ``delta`` the view ``kinds``, in which every key has its class.
+def classify(ask: Any, folder: Path, differ: int, decoder: str) -> None:
+    """Make of ``delta`` the table or view ``kinds``, in which every key has its class.
 
     Args:
         ask: the connection that has compared.
-        folder: the answers go to files of it.
+        folder: the answers go to files of it, where they are many.
+        differ: how many keys there are in ``delta``.
         decoder: the decoder at hand; only a dataset with quarantined images asks for it.
     """
     steps = {
@@ -265,15 +273,24 @@ def classify(ask: Any, folder: Path, decoder: str) -> None:
         "kinds": KINDS,
     }
     for name, query in steps.items():
-        _answer(ask, folder, name, query, decoder)
+        _answer(ask, folder, name, query, differ <= FEW, decoder)
 
 
-def _answer(ask: Any, folder: Path, name: str, query: str, decoder: str = "") -> int:
-    """Write what QUERY says to a file of FOLDER that is the view NAME; how many rows it says."""
-    says = {"path": str(folder / f"{name}.parquet")}
-    if "$decoder" in query:
-        says["decoder"] = decoder
-    rows = ask.execute(f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION lz4)", says)
+def _answer(
+    ask: Any, folder: Path, name: str, query: str, few: bool, decoder: str | None = None
+) -> int:
+    """Make what QUERY says the table NAME, or a file of FOLDER that is the view; its rows."""
+    says = {"decoder": decoder} if "$decoder" in query else {}
+    if few:
+        return int(ask.execute(f"CREATE TABLE {name} AS {query}", says).fetchone()[0])
+    path = str(folder / f"{name}.parquet")
+    rows = ask.execute(
+        f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION lz4)", {**says, "path": path}
+    )
     count = int(rows.fetchone()[0])
-    ask.from_parquet(says["path"]).create_view(name)
+    ask.from_parquet(path).create_view(name)
     return count
+
+
+def _number(ask: Any, query: str) -> int:
+    return int(ask.execute(query).fetchone()[0])

@@ -47,7 +47,8 @@ def spread(
             and the answers are pickled, unless HERE.
         items: small things that say where the work lies, not the work's bytes.
         plan: how many workers, where.
-        here: work in this process, one item after another; no cluster is started.
+        here: work in this process, in as many threads as there would be workers; the work is made
+            once and no cluster is started.
         name: how an item is called in errors.
 
     Raises:
@@ -55,7 +56,7 @@ def spread(
         Exception: whatever MAKE raised, at once: a worker that cannot be made is not tried again.
     """
     if here:
-        yield from in_this_process(make, items, name)
+        yield from in_this_process(make, items, name, plan.threads())
         return
     connect(plan)
     import ray
@@ -76,7 +77,7 @@ def connect(plan: ClusterPlan) -> None:
 
     if ray.is_initialized():
         return
-    address = plan.address or os.environ.get("RAY_ADDRESS")
+    address = plan.named
     settings: dict[str, Any] = {"address": address, "runtime_env": runtime(bool(address))}
     if not address:
         wanted = math.ceil(plan.workers * plan.cpus)
@@ -136,7 +137,7 @@ def _workers(plan: ClusterPlan, resources: Mapping[str, float]) -> int:
     Raises:
         ValueError: not even one, in a cluster that was started here and will not grow.
     """
-    grows = bool(plan.address or os.environ.get("RAY_ADDRESS"))
+    grows = bool(plan.named)
     holds = math.floor(resources.get("CPU", 0) / plan.cpus)
     if plan.gpus:
         holds = min(holds, math.floor(resources.get("GPU", 0) / plan.gpus))

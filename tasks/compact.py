@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data.database import asking
 from data.manifest import (
     LIVE,
     MANIFEST,
@@ -31,7 +32,6 @@ from data.plan import digest_of
 from data.shards import CorruptShard, ShardWriter, members
 from data.store import Store
 from data.tables import RUN
-from data.workspace import asking
 from tasks.register import STEP
 from tasks.shard import IN_MEMORY, ShardPlan
 
@@ -84,15 +84,13 @@ def compact(
     base = table.latest()
     if base is None:
         return None
-    with tempfile.TemporaryDirectory(prefix="nightjar-compact-") as folder:
-        room = Path(folder)
-        sizes = _sizes(store, dataset)
-        retired = _mostly_dead(store, dataset, base, plan, sizes, room)
-        if not retired:
-            return None
-        wanted = pc.field("shard").isin(retired)
-        written = list(_copy(store, dataset, _live(base, wanted, room), plan))
-        staged = table.stage(_moved(base, wanted, written, room))
+    retired = _mostly_dead(store, dataset, base, plan, _sizes(store, dataset))
+    if not retired:
+        return None
+    wanted = pc.field("shard").isin(retired)
+    with tempfile.TemporaryDirectory(prefix="nightjar-compact-") as room:
+        written = list(_copy(store, dataset, _live(base, wanted, Path(room)), plan))
+    staged = table.stage(_moved(base, wanted, written))
     doomed = base.scanner(columns=[], filter=wanted, with_row_address=True).to_table()
     check()
     made = table.commit(base, staged, doomed["_rowaddr"].to_numpy(), {RUN: run, STEP: "compact"})
@@ -124,11 +122,10 @@ def _mostly_dead(
     base: lance.LanceDataset,
     plan: ShardPlan,
     sizes: dict[str, int],
-    room: Path,
 ) -> list[str]:
     """The shards that rows of BASE name and whose dead share is too much, sorted."""
     rows = base.scanner(columns=["shard", "digest", "length", "state"], filter=_stored())
-    with asking(room, MEMORY_MB, rows=rows.to_reader()) as ask:
+    with asking(MEMORY_MB, rows=rows.to_reader()) as ask:
         alive = ask.execute(
             """
             SELECT shard, coalesce(sum(length) FILTER (live), 0) FROM (
@@ -165,7 +162,7 @@ def _live(base: lance.LanceDataset, wanted: pc.Expression, room: Path) -> Path:
     """The live images in WANTED shards, once each, in the order in which they lie (`RESOLVED`)."""
     path = room / "live.parquet"
     rows = base.scanner(columns=RESOLVED.names, filter=wanted & (pc.field("state") == LIVE))
-    with asking(room, MEMORY_MB, rows=rows.to_reader()) as ask:
+    with asking(MEMORY_MB, rows=rows.to_reader()) as ask:
         ask.execute(
             """
             COPY (
@@ -225,12 +222,12 @@ def _images(store: Store, dataset: str, live: Path) -> Iterator[tuple[dict[str, 
 
 
 def _moved(
-    base: lance.LanceDataset, wanted: pc.Expression, written: list[pa.Table], room: Path
+    base: lance.LanceDataset, wanted: pc.Expression, written: list[pa.Table]
 ) -> Iterator[pa.RecordBatch]:
     """The rows of BASE in WANTED shards, naming the places that WRITTEN gives them, or none."""
     rows = base.scanner(filter=wanted, with_row_address=True).to_reader()
     places = pa.concat_tables(written) if written else RESOLVED.empty_table()
-    with asking(room, MEMORY_MB, rows=rows, places=places) as ask:
+    with asking(MEMORY_MB, rows=rows, places=places) as ask:
         moved = ask.sql(
             """
             SELECT r.* REPLACE (coalesce(p.shard, '') AS shard, coalesce(p."offset", 0) AS "offset")

@@ -14,7 +14,8 @@ from data.taxonomy import choose
 from models.backbones import Start, start
 from models.learner import Learner, Schedule, reproducible
 from models.networks.base import Encoder
-from models.supervision import SUPERVISIONS, Batch, Lesson
+from models.supervision import SUPERVISIONS
+from models.supervision.base import Batch, Lesson
 from tasks.train_plan import TrainPlan
 from tasks.training_set import Share, TrainingSet
 
@@ -127,7 +128,7 @@ class _Run:
         self.store, self.plan, self.device = store, plan, device
         self.progress, self.group = progress, group
         self.checkpoint = checkpoint_name(dataset, version, plan)
-        supervision = choose(SUPERVISIONS, plan.supervision, "supervision")
+        supervision = choose(SUPERVISIONS, plan.supervision, "supervision")()
         self.pictures = TrainingSet(
             store,
             dataset,

@@ -1,5 +1,7 @@
 """The crew of a spread: its workers as the driver sees them, what they hold, what was lost."""
 
+import math
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +19,11 @@ R = TypeVar("R")
 IN_FLIGHT: Final = 2
 """Items a worker holds: the one it works on and the next, so that it never waits for the driver."""
 
+SMALL: Final = 2000
+SMALL_ALONE: Final = 20_000
+"""Pictures up to which no cluster is worth its start, and where it would be this machine alone,
+which works as fast without (`benchmarks.throughput`)."""
+
 
 class ClusterPlan(Plan):
     """Where the work runs and how much of it at once."""
@@ -29,8 +36,30 @@ class ClusterPlan(Plan):
     address: str | None = Field(
         default=None, description="a running Ray cluster; none: RAY_ADDRESS, else this machine"
     )
-    small: int = Field(default=2000, ge=0, description="pictures up to which no cluster is started")
+    small: int | None = Field(
+        default=None,
+        ge=0,
+        description="pictures up to which no cluster is started; none: 2,000 where one is named, "
+        "20,000 where it would be of this machine alone",
+    )
     restarts: int = Field(default=2, ge=0, description="lost workers that one item may cost")
+
+    @property
+    def named(self) -> str | None:
+        """The address of the cluster to join; None where one would be started on this machine."""
+        return self.address or os.environ.get("RAY_ADDRESS")
+
+    def here(self, pictures: int) -> bool:
+        """Whether so few PICTURES are worked on in this process, and no cluster is started."""
+        small = self.small
+        if small is None:
+            small = SMALL if self.named else SMALL_ALONE
+        return pictures <= small
+
+    def threads(self) -> int:
+        """Threads of this process that work where no cluster does: one a core, as workers would."""
+        cores = max(1, math.floor(len(os.sched_getaffinity(0)) / self.cpus))
+        return min(self.workers or cores, cores)
 
 
 @dataclass

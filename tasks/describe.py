@@ -19,12 +19,14 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from data import memory
 from data.descriptors import DescriptorCache, descriptor_schema
 from data.manifest import shard_name
 from data.shards import CorruptShard
 from data.store import Store
 from models.pixels import DECODER, BadImage
-from models.weights import Embedder, Precision
+from models.spec import Precision
+from models.weights import Embedder
 from tasks.pictures import Part
 
 NETWORK_FAILED: Final = "network failed"
@@ -163,6 +165,7 @@ def describer(
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    memory.keep()
     embedder: Embedder = load_encoder(store, encoder, device, precision)
     embedder.prove()
     return Describer(store, embedder, batch, decode_threads)

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -25,6 +27,7 @@ from tasks.protocols import (
     picked,
 )
 from tasks.ranking import TOP, Ranked, churn, headline, rank
+from tasks.worker import one_thread
 
 if TYPE_CHECKING:
     from models.weights import Embedder
@@ -109,8 +112,8 @@ def evaluate(
 ) -> Scores:
     """How well CANDIDATE searches, and PRODUCTION on the same queries with its own encoder.
 
-    The queries are images that both hold. Exact search takes one pass over each version's
-    descriptors, a chunk of rows in memory. A candidate that is production costs nothing.
+    The queries are images that both hold. Exact search takes one pass over the descriptors of each
+    table, a chunk of rows in memory. A candidate that is production costs nothing.
 
     Args:
         store: where both lie.
@@ -182,13 +185,21 @@ class _Asking:
             return []
         truth = self._queries(ours, images)
         self.keys = truth.keys
-        answers = [rank(ours, truth, self.plan.k, self.plan.split, shared)]
-        if np.isnan(answers[0].values[headline(self.protocol, self.plan.k)]).all():
-            return []
-        for other in others:  # its own descriptors, and tonight's labels
-            asked = replace(truth, vectors=self._queries(other, images).vectors)
-            answers.append(rank(other, asked, self.plan.k, self.plan.split, shared))
-        return answers
+        asked: list[tuple[list[Holding], Queries]] = [([ours], truth)]
+        for other in others:
+            if other.dataset.uri == ours.dataset.uri:
+                asked[0][0].append(other)
+            else:  # its own descriptors, and tonight's labels
+                theirs = replace(truth, vectors=self._queries(other, images).vectors)
+                asked.append(([other], theirs))
+
+        def answers(asked: tuple[list[Holding], Queries]) -> list[Ranked]:
+            return rank(*asked, self.plan.k, self.plan.split, shared)
+
+        with one_thread(), ThreadPoolExecutor(len(asked)) as pool:
+            ranked = list(chain.from_iterable(pool.map(answers, asked)))
+        relevant = ~np.isnan(ranked[0].values[headline(self.protocol, self.plan.k)])
+        return ranked if relevant.any() else []
 
     def _queries(self, held: Holding, images: Array) -> Queries:
         if self.protocol == "labels":

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from itertools import takewhile
 from math import floor
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +21,10 @@ from data.plan import Plan
 from data.store import Store
 from models.pixels import DECODER
 from tasks.cluster import ClusterPlan, spread
-from tasks.describe import Described, describer
 from tasks.pictures import distinct, missing, parts_of, pictures_in, refused_in
+
+if TYPE_CHECKING:
+    from tasks.describe import Described
 
 __all__ = [
     "ExtractPlan",
@@ -39,8 +41,8 @@ STAGE: Final = "extract"
 Progress = Callable[[str, int, int, str], None]
 """Told how far it is: stage, pictures done, pictures in all, and a word more."""
 
-CACHE_PARTS: Final = 256
-"""Parts of the cache beyond which the small ones are folded together."""
+CACHE_PARTS: Final = 32
+"""Parts of the cache beyond which the small ones are folded together: every lookup opens each."""
 NAMED: Final = 10
 """Bad pictures that an error names."""
 
@@ -87,7 +89,7 @@ class Extraction:
         bad: (digest, reason, decoder) of those that can have none.
         deferred: pictures that a limit leaves to the next run.
         seconds: wall time.
-        rate: pictures embedded a second; 0 where none was.
+        rate: pictures embedded a second, torch once loaded; 0 where none was.
     """
 
     embedded: int
@@ -124,7 +126,7 @@ def extract(
         pictures: `PICTURES` columns; duplicates of a digest count once.
         encoder: digest of the encoder.
         plan: batches, device, failure budget.
-        cluster: where to work; up to ``cluster.small`` pictures in this process.
+        cluster: where to work; a few pictures in this process.
         limits: what may be done now.
         progress: told after every part.
         refused: pictures that were found bad when their bytes were read (`SAID`); they are not
@@ -143,14 +145,18 @@ def extract(
     todo = pictures.filter(fresh).sort_by([("shard", "ascending"), ("offset", "ascending")])
     now = todo.slice(0, limits.max_embeds)
     deadline = np.inf if limits.max_minutes is None else begun + 60 * limits.max_minutes
-    work = partial(
-        describer, store, encoder, plan.batch, plan.device, plan.precision, plan.decode_threads
-    )
     tally = Tally(plan, len(pictures), known, progress, refused)
     tally.check(len(pictures))
     if len(now):
-        here = len(now) <= cluster.small
-        parts = takewhile(lambda _: time.monotonic() < deadline, parts_of(now, dataset, plan.part))
+        from tasks.describe import describer  # deferred: it brings torch along
+
+        tally.begun = time.monotonic()
+        work = partial(
+            describer, store, encoder, plan.batch, plan.device, plan.precision, plan.decode_threads
+        )
+        here = cluster.here(len(now))
+        size = plan.batch if here else plan.part  # a thread costs nothing to come back to
+        parts = takewhile(lambda _: time.monotonic() < deadline, parts_of(now, dataset, size))
         with closing(
             spread(work, parts, cluster, here=here, name=lambda part: part.name)
         ) as answers:
@@ -158,14 +164,14 @@ def extract(
                 tally.add(described)
         cache.merge(CACHE_PARTS)
     tally.check(len(known) + tally.done)
-    seconds = time.monotonic() - begun
+    ended = time.monotonic()
     return Extraction(
         embedded=tally.embedded,
         cached=tally.cached,
         bad=tally.bad(),
         deferred=len(todo) - tally.done,
-        seconds=seconds,
-        rate=tally.embedded / seconds,
+        seconds=ended - begun,
+        rate=tally.embedded / (ended - tally.begun),
     )
 
 
@@ -202,7 +208,7 @@ class Tally:
         self._earlier = SAID.empty_table() if earlier is None else earlier
         self._known_bad = known.filter(pc.not_equal(known["reason"], ""))
         self._refused: list[tuple[str, str]] = []
-        self._begun = time.monotonic()
+        self.begun = time.monotonic()
         self._waiting = pictures - len(known)
         self.cached = len(known) - len(self._known_bad)
         self.embedded = 0
@@ -212,7 +218,7 @@ class Tally:
         """Pictures that were tried now, good and bad."""
         return self.embedded + len(self._refused)
 
-    def add(self, described: Described) -> None:
+    def add(self, described: "Described") -> None:
         """Count DESCRIBED.
 
         Raises:
@@ -252,6 +258,6 @@ class Tally:
 
     def _note(self) -> str:
         """Speed, time left and failures, for people."""
-        rate = self.done / max(time.monotonic() - self._begun, 1e-9)
+        rate = self.done / max(time.monotonic() - self.begun, 1e-9)
         left = timedelta(seconds=round((self._waiting - self.done) / rate))
         return f"{rate:.0f} images/s, {left} left, {len(self._refused)} failed"

@@ -36,7 +36,7 @@ class HealthPlan(Plan):
     exact_below: int = Field(default=20_000, ge=1, description="rows under which search is exact")
     fragment_mb: int = Field(default=64, ge=1, description="MB of descriptors in a full fragment")
     unindexed: int = Field(default=5000, ge=0, description="rows outside the ANN index, tolerated")
-    fragments: int = Field(default=64, ge=1, description="fragments not half full, tolerated")
+    fragments: int = Field(default=16, ge=1, description="fragments not half full, tolerated")
     deleted: float = Field(default=0.2, ge=0, le=1, description="share of deleted rows, tolerated")
     balance: float = Field(default=12.0, ge=1, description="largest partition / mean, tolerated")
     grew: float = Field(default=2.0, ge=1, description="growth since training that is tolerated")

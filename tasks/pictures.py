@@ -1,7 +1,7 @@
 """Pictures that wait for a descriptor: which they are, where they lie, in what parts they go."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data.database import database
+from data.database import asking
 from data.descriptors import SAID, DescriptorCache
+from data.digests import Buckets, Digests, halves_of
 from data.manifest import LIVE, MANIFEST, QUARANTINED, manifest
 from data.store import Store
 from models.pixels import DECODER
@@ -28,13 +29,13 @@ PART_BYTES: Final = 256 * 2**20
 """What a part's pictures may take of a worker's memory, as they are stored."""
 
 MEMORY_MB: Final = 512
-"""What the comparison of all live images with the cache may take; the rest is spilled."""
+"""What putting the waiting images in order may take; the rest is spilled."""
 
-_MISSING: Final = """
-    WITH waiting AS (
-        SELECT * FROM live
-        ANTI JOIN (SELECT digest FROM known WHERE reason = '') AS good USING (digest)
-    ), once AS (
+HELD: Final = f"state = '{LIVE}' AND shard != ''"
+"""Which rows of a manifest are images that can be described."""
+
+_ONCE: Final = """
+    WITH once AS (
         SELECT digest, min({'shard': shard, 'offset': "offset", 'length': length}) AS place
         FROM waiting GROUP BY digest
     )
@@ -76,11 +77,19 @@ class Part:
         return hashlib.sha256(said.encode()).hexdigest()[:40]
 
 
-def missing(store: Store, dataset: str, version: int, encoder: str) -> pa.Table:
+def missing(store: Store, dataset: str, version: int, encoder: str, *, since: int = 0) -> pa.Table:
     """The live images of DATASET at VERSION without a descriptor by ENCODER, one row a digest.
 
     An image that the cache knows to be bad is among them as long as the manifest holds it live:
     `extract` says so again, without another try, until it is quarantined.
+
+    Args:
+        store: where manifest and cache lie.
+        dataset: whose images.
+        version: the dataset version.
+        encoder: whose descriptors.
+        since: a dataset version all of whose live images are known to have one: only what was
+            written after it is looked at.
 
     Returns:
         `PICTURES`, ordered by shard and offset.
@@ -88,19 +97,35 @@ def missing(store: Store, dataset: str, version: int, encoder: str) -> pa.Table:
     Raises:
         FileNotFoundError: the dataset or version is not in the store.
     """
-    live = (
-        manifest(store, dataset)
-        .open(version)
-        .scanner(
-            columns=PICTURES.names, filter=f"state = '{LIVE}' AND shard != ''", batch_size=65_536
-        )
-    )
-    known = DescriptorCache(store, encoder).listing()
-    with database(MEMORY_MB) as connection:
-        connection.register("live", live.to_reader())
-        connection.register("known", pa.RecordBatchReader.from_batches(SAID, known))
-        found = connection.sql(_MISSING).to_arrow_table()
+    wanted = f"{HELD} AND since > {int(since)}" if since else HELD
+    waiting = _waiting(store, dataset, version, encoder, wanted)
+    if not len(waiting):
+        return PICTURES.empty_table()
+    rows = _rows_of(manifest(store, dataset).stream(PICTURES.names, wanted, version), waiting)
+    reader = pa.RecordBatchReader.from_batches(PICTURES, rows)
+    with asking(MEMORY_MB, waiting=reader) as ask:
+        found = ask.sql(_ONCE).to_arrow_table()
     return found.cast(PICTURES)
+
+
+def _waiting(store: Store, dataset: str, version: int, encoder: str, wanted: str) -> Digests:
+    """The digests of WANTED rows without a descriptor; a bucket of them is compared at a time."""
+    table = manifest(store, dataset)
+    rows = table.open(version).count_rows()
+    with Buckets(rows) as live, Buckets(rows) as good, Buckets(rows) as waiting:
+        for batch in table.stream(["digest"], wanted, version):
+            live.add(batch["digest"])
+        for said in DescriptorCache(store, encoder).listing():
+            good.add(said.filter(pc.equal(said["reason"], ""))["digest"])
+        for asked, there in zip(live, good, strict=True):
+            waiting.add_halves(asked.halves[:, ~there.holds(asked.halves)])
+        return waiting.digests()
+
+
+def _rows_of(batches: Iterable[pa.RecordBatch], digests: Digests) -> Iterator[pa.RecordBatch]:
+    """The rows of BATCHES that have one of DIGESTS."""
+    for batch in batches:
+        yield batch.filter(pa.array(digests.holds(halves_of(batch["digest"]))))
 
 
 def pictures_in(resolved: Path) -> pa.Table:

@@ -2,7 +2,8 @@
 
 What is pinned is what Lance cannot keep: a compaction or a cleaning removes tars and table files,
 and the pinned bytes stay. Every file that is pinned is immutable and its name is never used twice,
-so a night hashes only the files that came since the last pin, and links them instead of copying.
+so a night hashes only the files that came since the last pin, and links them instead of copying;
+where nothing came, it reads the pin and no more.
 """
 
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import lance
 import pyarrow.compute as pc
 
-from data.pins import OBJECTS, files_of, object_name, pin_of, pinned, point
+from data.pins import OBJECTS, files_of, object_name, pin_of, pinned, point, pointer_name
 from data.store import Store
 
 ENCODERS = "encoders"
@@ -28,9 +29,11 @@ def pin(store: Store, dataset: str, version: int, encoder: str = "") -> str:
     Raises:
         FileNotFoundError: the dataset version, a shard of it, or the encoder is not in the store.
     """
-    what: dict[str, str | int] = {"dataset": dataset, "version": version}
-    found = _pinned(store, dataset, str(version), _dataset_files(store, dataset, version), what)
-    if encoder:
+    found = _held(store, dataset, str(version))
+    if not found:
+        what: dict[str, str | int] = {"dataset": dataset, "version": version}
+        found = _pinned(store, dataset, str(version), _dataset_files(store, dataset, version), what)
+    if encoder and not _held(store, ENCODERS, encoder):
         names = [f"{ENCODERS}/{encoder}/{name}" for name in store.names(f"{ENCODERS}/{encoder}")]
         if not names:
             raise FileNotFoundError(f"Encoder {encoder} is not in the store {store.root}.")
@@ -86,6 +89,17 @@ def _dataset_files(store: Store, dataset: str, version: int) -> list[str]:
     ]
 
 
+def _held(store: Store, subject: str, version: str) -> str:
+    """The hash under which VERSION of SUBJECT is pinned and in the remote; empty where it is not.
+
+    A tree is there only after its files, so they are not looked for one by one.
+    """
+    if not store.exists(pointer_name(subject, version)):
+        return ""
+    found = pin_of(store, subject, version)
+    return found if store.exists(object_name(found)) else ""
+
+
 def _pinned(
     store: Store, subject: str, version: str, names: Iterable[str], what: dict[str, str | int]
 ) -> str:
@@ -108,9 +122,10 @@ def _pinned(
 
 
 def _known(store: Store, subject: str) -> dict[str, str]:
-    """What the newest pin of SUBJECT says: name -> MD5."""
+    """What the newest pin of SUBJECT says: name -> MD5; nothing where the remote has lost it."""
     versions = pinned(store, subject)
-    return files_of(store, pin_of(store, subject, versions[-1])) if versions else {}
+    found = _held(store, subject, versions[-1]) if versions else ""
+    return files_of(store, found) if found else {}
 
 
 def _taken_in(store: Store, name: str) -> str:

@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data.database import Numbered, asking
 from data.manifest import LIVE, MANIFEST
 from data.store import Store
-from data.workspace import FOUND, LISTED, Snapshot, asking, files, snapshot
+from data.workspace import FOUND, LISTED, Snapshot, files, snapshot
 from tasks import classify
+from tasks.compare import COMPARED, compare, compared, decoder_at_hand, unlisted
 from tasks.scan import ScanPlan
 
 CLASSES: Final = (
@@ -111,17 +113,16 @@ def candidates(
     held = snapshot(store, dataset, workspace)
     path = workspace / "candidates" / wave.name
     path.parent.mkdir(exist_ok=True)
-    with asking(workspace, settings.memory, listing=[wave], held=[held.path]) as ask:
+    seen = compare(workspace, wave, held, settings.memory)
+    with asking(settings.memory, listing=[wave], compared=[seen]) as ask:
         ask.execute(
-            f"""
+            """
             COPY (
-                SELECT l.* FROM listing l LEFT JOIN held h USING (key)
-                WHERE h.key IS NULL OR h.state = 'removed' OR {classify.STALE}
-                   OR (h.state = 'quarantined' AND h.decoder <> $decoder)
-                ORDER BY l.position
+                SELECT * FROM listing SEMI JOIN (SELECT position FROM compared WHERE unread)
+                USING (position) ORDER BY position
             ) TO $path (FORMAT parquet, COMPRESSION lz4)
             """,
-            {"decoder": _decoder(ask), "path": str(path)},
+            {"path": str(path)},
         )
     return path
 
@@ -134,16 +135,21 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAU
     held = snapshot(store, dataset, workspace)
     folder = workspace / "change"
     folder.mkdir(exist_ok=True)
+    waves = sorted((workspace / "listing").glob("*.parquet"))
+    seen = [compared(workspace, wave, held, settings.memory) for wave in waves]
     tables = {
-        "waves": files(workspace / "listing", LISTED),
-        "held": [held.path],
+        "waves": waves or LISTED.empty_table(),
+        "held": Numbered(held.path),
         "found": files(workspace / "resolved", FOUND),
+        "compared": seen or COMPARED.empty_table(),
+        "unlisted": unlisted(held, seen),
     }
-    with asking(workspace, settings.memory, **tables) as ask:
+    with asking(settings.memory, **tables) as ask:
         listed = _number(ask, "SELECT count(*) FROM waves")
-        if not classify.compare(ask, folder):
+        differ = classify.compare(ask, folder)
+        if not differ:
             return _nothing(held, listed, folder)
-        classify.classify(ask, folder, _decoder(ask))
+        classify.classify(ask, folder, differ, decoder_at_hand(ask))
         return Change(
             base=held.version,
             counts=_counts(ask, listed),
@@ -187,15 +193,6 @@ def _counts(ask: Any, listed: int) -> dict[str, int]:
     compared = sum(counts[kind] for kind in CLASSES)
     counts["unchanged"] += listed - compared
     return counts | {"listed": listed}
-
-
-def _decoder(ask: Any) -> str:
-    """The decoder at hand, if a quarantined image asks for it: importing it takes seconds."""
-    if not _number(ask, "SELECT count(*) FROM held WHERE state = 'quarantined'"):
-        return ""
-    from models.pixels import DECODER
-
-    return DECODER
 
 
 def _rows(ask: Any, listed: int, path: Path) -> Path:

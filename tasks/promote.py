@@ -65,12 +65,14 @@ def withdrawn(store: Store, alias: str, place: tuple[str, int]) -> Pointer | Non
 
     A night that finds nothing new would else publish again what was rolled back from.
     """
+    current = Alias(store, alias).current()
+    if current is None or current.place == place:
+        return None
     history = Alias(store, alias).history()
     leaving = (
         to for of, to in pairwise(history) if of.place == place != to.place and to.why != "promoted"
     )
-    last = next(iter(reversed([*leaving])), None)
-    return last if last and history[-1].place != place else None
+    return next(iter(reversed([*leaving])), None)
 
 
 def now() -> str:

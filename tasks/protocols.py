@@ -23,6 +23,7 @@ from data.indexes import VECTOR, vectors_of
 from data.manifest import manifest, shard_name
 from data.plan import digest_of
 from data.store import Store
+from data.tables import rows_at
 
 if TYPE_CHECKING:
     from models.weights import Embedder
@@ -39,16 +40,19 @@ EMBED_AT_ONCE: Final = 32
 
 @dataclass(frozen=True)
 class Holding:
-    """Which images an index version holds, in the order of its rows: ten bytes a row.
+    """Which images an index version holds, in the order of its rows: eighteen bytes a row.
 
     Args:
         dataset: the index version.
+        rows: (N,) uint64, the rows' stable ids: a row that another version of the table has too is
+            the same in it, word by word.
         images: (N,) uint64, the rows' `fingerprints`.
         split: (N,) bool, rows of the query split; all False where there is none.
         labelled: (N,) bool, rows with a label.
     """
 
     dataset: lance.LanceDataset
+    rows: Array
     images: Array
     split: Array
     labelled: Array
@@ -90,13 +94,16 @@ def fingerprints(digests: pa.Array | pa.ChunkedArray) -> Array:
 
 def holding(dataset: lance.LanceDataset, split: str | None) -> Holding:
     """The images of the index version DATASET; streams three small columns."""
-    images, asked, labelled = [np.empty(0, np.uint64)], [np.empty(0, bool)], [np.empty(0, bool)]
-    for batch in dataset.scanner(["digest", "split", "labels"]).to_batches():
+    rows, images = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+    asked, labelled = [np.empty(0, bool)], [np.empty(0, bool)]
+    columns = ["digest", "split", "labels"]
+    for batch in dataset.scanner(columns, with_row_id=True).to_batches():
+        rows.append(batch["_rowid"].to_numpy())
         images.append(fingerprints(batch["digest"]))
         asked.append(in_split(batch["split"], split))
         lengths = pc.fill_null(pc.list_value_length(batch["labels"]), 0)
         labelled.append(lengths.to_numpy(zero_copy_only=False) > 0)
-    return Holding(dataset, np.concatenate(images), np.concatenate(asked), np.concatenate(labelled))
+    return Holding(dataset, *map(np.concatenate, (rows, images, asked, labelled)))
 
 
 def in_split(column: pa.Array, split: str | None) -> Array:
@@ -186,7 +193,7 @@ def _rows(held: Holding, images: Array, columns: list[str]) -> pa.Table:
     """COLUMNS of one row of each of IMAGES, in their order."""
     order = np.argsort(held.images, kind="stable")
     places = order[np.searchsorted(held.images, images, sorter=order)]
-    return held.dataset.take(places.tolist(), columns=columns)
+    return rows_at(held.dataset, places.tolist(), columns)
 
 
 def _queries(protocol: Protocol, rows: pa.Table, vectors: Array) -> Queries:

@@ -1,24 +1,19 @@
-"""One pass over an index version that ranks it for all queries at once, and what that is worth."""
+"""What index versions answer to the same queries by exact search, and what that is worth."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import lance
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from data.indexes import VECTOR, metric_of, nearest, vectors_of
+from data.indexes import nearest
 from models import metrics
-from models.distances import Nearest, between, prepared
 from tasks.health import has_ann
-from tasks.protocols import Array, Holding, Protocol, Queries, fingerprints, in_split
+from tasks.protocols import Array, Holding, Protocol, Queries
+from tasks.sweep import Found, Gallery, sweep
 
 TOP: Final = 10
 """Ranks among which churn and the recall of the ANN index are taken."""
-CHUNK: Final = 8192
-"""Rows compared at once: the memory of a pass is this many rows by the queries."""
 TIE: Final = 1e-4
 """Distances no further apart are the same: Lance computes them in another order than we do."""
 
@@ -31,7 +26,7 @@ class Ranked:
 
     Args:
         values: each metric, (Q,), over all rows that may answer.
-        shared: the same over the rows that another version holds too.
+        shared: the same over the rows of images that another version holds too.
         answers: (Q, TOP) the row numbers of the nearest, -1 for none.
         keys: of the rows in `answers`, by row number.
     """
@@ -48,113 +43,59 @@ def headline(protocol: Protocol, k: int) -> str:
 
 
 def rank(
-    held: Holding, queries: Queries, k: int, split: str | None, shared: Array | None
-) -> Ranked:
-    """What the index version HELD answers to QUERIES by exact search, measured at K ranks.
+    held: Sequence[Holding], queries: Queries, k: int, split: str | None, shared: Array | None
+) -> list[Ranked]:
+    """What each index version of HELD answers to QUERIES, measured at K ranks; one pass for all.
 
     Where distances tie, as those of binary codes do, a metric is its expectation over the orders of
     the ties.
 
     Args:
-        held: the version; CHUNK of its rows are in memory at a time.
-        queries: with descriptors of the version's encoder.
+        held: one version, or two of the same table.
+        queries: with descriptors of the table's encoder.
         k: ranks.
         split: rows of this split ask and do not answer.
-        shared: (M,) sorted fingerprints of the images that the other version holds too; None
-            where there is no other.
+        shared: (M,) sorted fingerprints of the images that two compared versions hold both; None
+            where there is no other version.
     """
-    dataset = held.dataset
-    metric = metric_of(dataset.schema)
-    asked = prepared(queries.vectors, metric)
-    bits = asked.shape[1] if metric == "hamming" else None
-    everywhere, common = (Tally(len(asked), k, bits) for _ in range(2))
-    bare = Nearest(len(asked), TOP) if has_ann(dataset) else None
-    if shared is not None and np.isin(held.images, shared).all():
-        shared = None
-    columns = ["digest", "split", "labels", VECTOR]
-    for batch in _chunks(dataset, columns):
-        apart = between(asked, prepared(vectors_of(batch[VECTOR]), metric), metric)
-        images = fingerprints(batch["digest"])
-        ties = (images >> np.uint64(32)).astype(np.uint32)
-        relevant, barred = _truth(queries, batch, images, split)
-        everywhere.see(apart, ties, relevant, barred)
-        if shared is not None:
-            common.see(apart, ties, relevant, barred | ~np.isin(images, shared))
-        if bare:
-            bare.see(apart, ties)
-    values = everywhere.values(queries.protocol)
-    values[ANN_RECALL] = np.ones(len(asked))
-    if bare:
-        values[ANN_RECALL] = metrics.recall_within(
-            _approximate(held, queries), bare.found()[1], TIE
-        )
-    answers = everywhere.nearest.found()[0][:, :TOP]
-    return Ranked(
-        values,
-        common.values(queries.protocol) if shared is not None else values,
-        answers,
-        _keys(held, answers),
+    gallery = Gallery.of(*held)
+    whole = gallery.views
+    common = whole
+    if shared is not None:
+        both = np.isin(gallery.images, shared)
+        common = tuple(view & both for view in whole)
+    ann = [number for number, one in enumerate(held) if has_ann(one.dataset)]
+    views = _distinct([*whole, *common])
+    found, near = sweep(
+        gallery,
+        queries,
+        k,
+        split,
+        [view for view, _ in views],
+        [(whole[number], TOP) for number in ann],
     )
-
-
-SCATTERED: Final = 1000
-"""Rows that are read in a row in the time in which one is looked up by its number."""
-
-
-class Tally:
-    """What is counted of the gallery while it goes by: the k nearest, how many are relevant, ties.
-
-    Args:
-        queries: Q.
-        k: ranks.
-        bits: L of binary codes; None for real-valued descriptors.
-    """
-
-    def __init__(self, queries: int, k: int, bits: int | None) -> None:
-        self.k, self.bits = k, bits
-        self.nearest = Nearest(queries, k)
-        self.relevant: Array = np.zeros(queries, np.int64)
-        levels = (bits or 0) + 1
-        self.counts: Array = np.zeros((queries, levels), np.int64)
-        self.hits: Array = np.zeros((queries, levels), np.int64)
-
-    def see(self, apart: Array, ties: Array, relevant: Array, barred: Array) -> None:
-        """Count one chunk: distances, relevance and exclusion, (Q, C), and tie breakers (C,)."""
-        self.nearest.see(apart, ties, barred, relevant)
-        counted = relevant & ~barred
-        self.relevant += counted.sum(axis=1)
-        if self.bits:
-            self.counts += _histogram(apart, ~barred, self.bits)
-            self.hits += _histogram(apart, counted, self.bits)
-
-    def values(self, protocol: Protocol) -> dict[str, Array]:
-        """Each metric of PROTOCOL by its name, (Q,)."""
-        k, name = self.k, headline(protocol, self.k)
-        if self.bits:
-            at = (self.counts, self.hits)
-            if protocol == "labels":
-                return {
-                    name: metrics.expected_average_precision(*at, k, "min"),
-                    "p@10": metrics.expected_precision_at(*at, 10),
-                    "cmc@1": metrics.expected_cmc_at(*at, 1),
-                }
-            return {
-                name: metrics.expected_reciprocal_rank(*at, k),
-                "cmc@1": metrics.expected_cmc_at(*at, 1),
-                "cmc@10": metrics.expected_cmc_at(*at, 10),
-            }
-        hits, relevant = self.nearest.found()[2], self.relevant
-        if protocol == "labels":
-            return {
-                name: metrics.average_precision(hits, relevant, "min"),
-                "p@10": metrics.precision_at(hits, relevant, 10),
-                "cmc@1": metrics.cmc_at(hits, relevant, 1),
-            }
-        return {
-            name: metrics.reciprocal_rank(hits, relevant),
-            "cmc@1": metrics.cmc_at(hits, relevant, 1),
-            "cmc@10": metrics.cmc_at(hits, relevant, 10),
-        }
+    by_view = {
+        place: one for one, (_, places) in zip(found, views, strict=True) for place in places
+    }
+    exact = dict(zip(ann, near, strict=True))
+    ranked = []
+    for number, one in enumerate(held):
+        everywhere, within = by_view[number], by_view[number + len(held)]
+        values = _values(everywhere, queries.protocol, k)
+        values[ANN_RECALL] = np.ones(len(queries.keys))
+        if number in exact:
+            approximate = _approximate(one, queries)
+            values[ANN_RECALL] = metrics.recall_within(approximate, exact[number], TIE)
+        answers = everywhere.rows[:, :TOP]
+        ranked.append(
+            Ranked(
+                values,
+                values if within is everywhere else _values(within, queries.protocol, k),
+                answers,
+                gallery.keys(np.unique(answers[answers >= 0])),
+            )
+        )
+    return ranked
 
 
 def churn(ours: Ranked, theirs: Ranked) -> Array:
@@ -168,46 +109,47 @@ def churn(ours: Ranked, theirs: Ranked) -> Array:
     return np.asarray(1 - metrics.overlap(numbered(ours), numbered(theirs)))
 
 
-def _chunks(dataset: lance.LanceDataset, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """The rows of DATASET, CHUNK and more at a time: a fragment may be one small night's."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in dataset.scanner(columns, batch_size=CHUNK).to_batches():
-        waiting.append(batch)
-        if sum(map(len, waiting)) >= CHUNK:
-            yield pa.concat_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_batches(waiting)
+def _distinct(views: Sequence[Array]) -> list[tuple[Array, list[int]]]:
+    """VIEWS without repetitions, each with the places in which it stands."""
+    found: list[tuple[Array, list[int]]] = []
+    for place, view in enumerate(views):
+        for other, places in found:
+            if np.array_equal(other, view):
+                places.append(place)
+                break
+        else:
+            found.append((view, [place]))
+    return found
 
 
-def _truth(
-    queries: Queries, batch: pa.RecordBatch, images: Array, split: str | None
-) -> tuple[Array, Array]:
-    """Which rows of BATCH are relevant to a query, and which are no answer to it: (Q, C) bool."""
-    own = images[None, :] == queries.images[:, None]
-    barred = np.broadcast_to(in_split(batch["split"], split), own.shape)
-    if queries.protocol == "known_item":
-        return own, barred.copy()
-    return _sharing(queries.labels, batch["labels"]), barred | own
-
-
-def _sharing(labels: tuple[tuple[str, ...], ...], column: pa.Array) -> Array:
-    """Which rows of COLUMN share a label with a query, (Q, C) bool."""
-    words = sorted({label for row in labels for label in row})
-    asked = np.array([[word in row for word in words] for row in labels], np.float32)  # (Q, V)
-    rows = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
-    codes = pc.index_in(pc.list_flatten(column), value_set=pa.array(words, pa.string()))
-    codes = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False)
-    said = np.zeros((len(column), len(words)), np.float32)  # (C, V)
-    said[rows[codes >= 0], codes[codes >= 0]] = 1
-    return np.asarray(asked.reshape(len(labels), len(words)) @ said.T > 0)
-
-
-def _histogram(apart: Array, counted: Array, bits: int) -> Array:
-    """How many of the COUNTED rows lie at each distance 0..BITS of each query, (Q, BITS + 1)."""
-    query, _ = np.nonzero(counted)
-    places = query * (bits + 1) + apart[counted].astype(np.int64)
-    return np.bincount(places, minlength=len(apart) * (bits + 1)).reshape(len(apart), bits + 1)
+def _values(found: Found, protocol: Protocol, k: int) -> dict[str, Array]:
+    """Each metric of PROTOCOL by its name, (Q,)."""
+    name = headline(protocol, k)
+    if found.levels.size:
+        at = (found.levels, found.relevant_levels)
+        if protocol == "labels":
+            return {
+                name: metrics.expected_average_precision(*at, k, "min"),
+                "p@10": metrics.expected_precision_at(*at, 10),
+                "cmc@1": metrics.expected_cmc_at(*at, 1),
+            }
+        return {
+            name: metrics.expected_reciprocal_rank(*at, k),
+            "cmc@1": metrics.expected_cmc_at(*at, 1),
+            "cmc@10": metrics.expected_cmc_at(*at, 10),
+        }
+    hits, relevant = found.hits, found.relevant
+    if protocol == "labels":
+        return {
+            name: metrics.average_precision(hits, relevant, "min"),
+            "p@10": metrics.precision_at(hits, relevant, 10),
+            "cmc@1": metrics.cmc_at(hits, relevant, 1),
+        }
+    return {
+        name: metrics.reciprocal_rank(hits, relevant),
+        "cmc@1": metrics.cmc_at(hits, relevant, 1),
+        "cmc@10": metrics.cmc_at(hits, relevant, 10),
+    }
 
 
 def _approximate(held: Holding, queries: Queries) -> Array:
@@ -221,15 +163,3 @@ def _approximate(held: Holding, queries: Queries) -> Array:
     place = np.arange(len(asked)) - np.searchsorted(asked[order], asked[order])
     distances[asked[order], place] = found["_distance"].to_numpy()[order]
     return distances
-
-
-def _keys(held: Holding, rows: Array) -> dict[int, str]:
-    """The keys of the rows numbered in ROWS."""
-    numbers = np.unique(rows[rows >= 0])
-    if not len(numbers):
-        return {}
-    if len(numbers) * SCATTERED > held.dataset.count_rows():
-        keys = held.dataset.to_table(columns=["key"])["key"].take(pa.array(numbers))
-    else:
-        keys = held.dataset.take(numbers.tolist(), columns=["key"])["key"]
-    return dict(zip(numbers.tolist(), keys.to_pylist(), strict=True))

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import Field
 
 from data.adapters import open_dataset
+from data.database import asking
 from data.plan import Plan
 from data.sample import LISTING
-from data.workspace import LISTED, asking
-
-ROW_GROUP: Final = 100_000
+from data.workspace import LISTED, save
 
 
 class SourcePlan(Plan):
@@ -54,12 +52,12 @@ def scan(source: SourcePlan, plan: ScanPlan, workspace: Path) -> Iterator[Path]:
     waves: list[Path] = []
     for batches in _waves(_checked(listing), plan.wave):
         path = folder / f"wave-{len(waves):06d}.parquet"
-        _write(path, batches)
-        _refuse_twice([path], plan, workspace)
+        save(path, LISTED, batches)
+        _refuse_twice([path], plan)
         waves.append(path)
         yield path
     if len(waves) > 1:
-        _refuse_twice(waves, plan, workspace)
+        _refuse_twice(waves, plan)
 
 
 def _checked(listing: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -97,24 +95,9 @@ def _waves(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[Iterator[pa
         yield wave()
 
 
-def _write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
-    """Write BATCHES to the Parquet file PATH, which appears when it is whole."""
-    part = path.with_suffix(".part")
-    with pq.ParquetWriter(part, LISTED, compression="lz4") as out:
-        pending: list[pa.RecordBatch] = []
-        for batch in batches:
-            pending.append(batch)
-            if sum(waiting.num_rows for waiting in pending) >= ROW_GROUP:
-                out.write_table(pa.Table.from_batches(pending))
-                pending.clear()
-        if pending:
-            out.write_table(pa.Table.from_batches(pending))
-    part.replace(path)
-
-
-def _refuse_twice(waves: list[Path], plan: ScanPlan, workspace: Path) -> None:
+def _refuse_twice(waves: list[Path], plan: ScanPlan) -> None:
     """Raise where a key comes twice in WAVES: two pictures of one name cannot be told apart."""
-    with asking(workspace, plan.memory, listing=waves) as ask:
+    with asking(plan.memory, listing=waves) as ask:
         # by the keys' hashes first, which are short: as a rule millions of keys have no twin
         twins = ask.execute(
             """

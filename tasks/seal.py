@@ -122,11 +122,11 @@ def _same(sealed: Lineage, candidate: Candidate) -> bool:
 
 def _tag(dataset: lance.LanceDataset, tag: str, version: int) -> None:
     """Let DATASET's VERSION be called TAG, whether or not it is already."""
-    there = dataset.tags.list().get(tag)
-    if there is None:
+    try:  # to list all tags is to read a file for each night there ever was
         dataset.tags.create(tag, version)
-    elif there["version"] != version:
-        dataset.tags.update(tag, version)  # the same run, called again, found more to do
+    except ValueError:
+        if dataset.tags.get_version(tag) != version:
+            dataset.tags.update(tag, version)  # the same run, called again, found more to do
 
 
 def _overtaken(candidate: Candidate, version: int) -> str:

@@ -17,13 +17,13 @@ from pydantic import Field
 
 from data.adapters import open_dataset
 from data.adapters.base import Dataset
+from data.digests import Digests
 from data.manifest import (
     DEFERRED,
     KNOWN,
     LIVE,
     QUARANTINED,
     RESOLVED,
-    Digests,
     publish,
     shard_name,
     sidecar,
@@ -119,7 +119,7 @@ def shard(
             chunks = _cut(listed, plan, version)
             make = partial(_reader, store, dataset, source, version, known, write)
             due = _until(deadline, chunks)
-            here = total <= cluster.small
+            here = cluster.here(total)
             for rows in spread(make, due, cluster, here=here, name=_name):
                 out.write_table(rows)
             for chunk in chunks:

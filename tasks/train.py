@@ -1,20 +1,25 @@
-"""Train an encoder on a dataset version, once for a plan; killed, it goes on where it was."""
+"""Train an encoder on a dataset version, once for a plan; killed, it goes on where it was.
+
+Every night asks here whether its plan has been trained, and mostly it has: what computes, and torch
+with it, is imported by the functions that train or load.
+"""
 
 import json
 from datetime import UTC, datetime
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from data.lineage import code_revision, library_versions
 from data.plan import digest_of
 from data.store import Store
-from models import canary, weights
-from models.weights import Embedder, Precision
+from models.spec import Precision
 from tasks.cluster import ClusterPlan, connect
-from tasks.course import Course, Group, Progress, checkpoint_name, run
 from tasks.train_plan import TrainPlan
-from tasks.training_set import Share
+
+if TYPE_CHECKING:
+    import torch
+
+    from models.weights import Embedder
+    from tasks.course import Course, Progress
 
 __all__ = ["TrainPlan", "keep_encoder", "load_encoder", "train", "trained"]
 
@@ -25,7 +30,7 @@ def train(
     version: int,
     plan: TrainPlan,
     cluster: ClusterPlan | None = None,
-    progress: Progress | None = None,
+    progress: "Progress | None" = None,
     *,
     again: bool = False,
 ) -> str:
@@ -51,6 +56,8 @@ def train(
         return known
     if plan.workers:
         return _on_ray(store, dataset, version, plan, cluster or ClusterPlan())
+    from tasks.course import run
+
     course = run(store, dataset, version, plan, _device(plan), progress or _silent)
     return _publish(store, dataset, version, plan, course)
 
@@ -66,6 +73,8 @@ def trained(store: Store, dataset: str, plan: TrainPlan) -> str | None:
 
 def keep_encoder(store: Store, content: bytes, card: dict[str, Any]) -> str:
     """Put an encoder's file and its card into the store; its digest."""
+    from models import weights
+
     digest = weights.digest_of(content)
     store.write(f"encoders/{digest}/card.json", _json(card))
     store.write(_weights_name(digest), content)
@@ -74,7 +83,7 @@ def keep_encoder(store: Store, content: bytes, card: dict[str, Any]) -> str:
 
 def load_encoder(
     store: Store, digest: str, device: str = "cpu", precision: Precision = "float32"
-) -> Embedder:
+) -> "Embedder":
     """The encoder DIGEST with its card, ready for work.
 
     Raises:
@@ -89,11 +98,16 @@ def load_encoder(
             f"The encoder {digest} is not in the store {store.root}: train it again, or bring back "
             "its folder encoders/DIGEST."
         ) from error
+    from models import weights
+
     return weights.load(content, device, precision, card=card, digest=digest)
 
 
-def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: Course) -> str:
+def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: "Course") -> str:
     """Put the encoder of COURSE into the store, and under the plan that made it; its digest."""
+    from models import canary, weights
+    from tasks.course import checkpoint_name
+
     content = weights.save(course.began.encoder, course.began.spec)
     card = {
         "supervision": plan.supervision.value,
@@ -126,6 +140,8 @@ def _on_ray(store: Store, dataset: str, version: int, plan: TrainPlan, cluster: 
     from pyarrow.fs import FSSpecHandler, PyFileSystem
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
+
+    from tasks.course import checkpoint_name
 
     folder = checkpoint_name(dataset, version, plan).rpartition("/")[0]
     gpu = _device(plan).type == "cuda"
@@ -161,6 +177,9 @@ def _worker(told: dict[str, Any]) -> None:
     from ray import train as ray_train
     from ray.train.torch import get_device
 
+    from tasks.course import Group, run
+    from tasks.training_set import Share
+
     context = ray_train.get_context()
     group = Group(Share(context.get_world_rank(), context.get_world_size()))
     store, plan = Store(told["root"]), TrainPlan.model_validate_json(told["plan"])
@@ -170,8 +189,10 @@ def _worker(told: dict[str, Any]) -> None:
     ray_train.report({"loss": course.loss[-1] if course.loss else 0.0})
 
 
-def _device(plan: TrainPlan) -> torch.device:
+def _device(plan: TrainPlan) -> "torch.device":
     """Where PLAN trains."""
+    import torch
+
     if plan.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(plan.device)

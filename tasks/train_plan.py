@@ -7,10 +7,9 @@ from pydantic import Field, model_validator
 from data.plan import Plan, digest_of
 from data.taxonomy import DescriptorType, Network, Supervision, choose
 from models.networks import NETWORKS
-from models.networks.convolutional import stem_for
 from models.pixels import Transform
+from models.spec import EncoderSpec, stem_for
 from models.supervision import SUPERVISIONS
-from models.weights import EncoderSpec
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import computed_field
 
-from data.database import database
+from data.database import asking
 from data.descriptors import SAID, DescriptorCache
 from data.indexes import VECTOR, index_table, metric_of, vectors_of
 from data.lineage import Lineage, lineage_of
@@ -144,7 +144,7 @@ def verify(
 @contextmanager
 def _database(images: lance.LanceDataset, index: lance.LanceDataset) -> Iterator[Any]:
     """A database with the tables ``live`` (of the manifest) and ``held`` (the index)."""
-    with database(MEMORY_MB) as ask:
+    with asking(MEMORY_MB) as ask:
         places = [*COMPARED, "shard", "offset", "length"]
         for name, rows in (
             ("live", images.scanner(places, filter=f"state = '{LIVE}'")),
@@ -184,13 +184,12 @@ def _told_apart(
 def _corrupt(ask: Any, store: Store, dataset: str, sizes: dict[str, int]) -> tuple[str, ...]:
     """The keys of images whose bytes do not match their digest; SIZES counts what is read."""
     ask.execute('CREATE TABLE broken (shard VARCHAR, "offset" BIGINT, digest VARCHAR)')
-    cursor = ask.cursor()
-    cursor.execute(
+    places = ask.execute(
         'SELECT DISTINCT shard, "offset", length, digest FROM live ORDER BY shard, "offset"'
     )
     opened, shard = None, None
     broken = []
-    while rows := cursor.fetchmany(1000):
+    while rows := places.fetchmany(1000):
         for name, offset, length, digest in rows:
             if name != shard:
                 if opened:

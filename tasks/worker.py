@@ -4,9 +4,15 @@ import pickle
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from typing import Any, Generic, TypeVar
+
+import numpy as np  # noqa: F401  (so that its BLAS is there to be found)
+from threadpoolctl import ThreadpoolController
 
 I = TypeVar("I")  # noqa: E741  (an item)
 R = TypeVar("R")
@@ -30,33 +36,53 @@ class WorkFailed(RuntimeError):
 
 
 def in_this_process(
-    make: Callable[[], Callable[[I], R]], items: Iterable[I], name: Callable[[I], str]
+    make: Callable[[], Callable[[I], R]],
+    items: Iterable[I],
+    name: Callable[[I], str],
+    threads: int,
 ) -> Iterator[R]:
-    """`spread` in this process."""
+    """`spread` over THREADS of this process, each of which does an item as one worker would."""
     with one_thread():
         work = make()
-    with one_thread():  # making it may have brought torch in
-        for item in items:
+    source = iter(items)
+    pending: dict[Future[R], I] = {}
+    with one_thread(), ThreadPoolExecutor(threads) as pool:  # making it may have brought torch in
+        for item in islice(source, threads):
+            pending[pool.submit(work, item)] = item
+        while pending:
+            done = wait(pending, return_when=FIRST_COMPLETED).done.pop()
+            item = pending.pop(done)
             try:
-                answer = work(item)
+                answer = done.result()
             except Exception as error:
                 raise failed(name(item), error) from error
+            for item in islice(source, 1):  # before the answer is looked at: no thread waits
+                pending[pool.submit(work, item)] = item
             yield answer
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch computes on one thread meanwhile, as in every worker: so results are the same bits."""
+    """Torch and BLAS compute on one thread meanwhile, as in every worker: so bits are the same.
+
+    Where others want the cores too, threads that wait for each other take many times as long.
+    """
     torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    threads = torch.get_num_threads() if torch else 1
+    with _blas().limit(limits=1, user_api="blas"):
+        if torch:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(threads)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """What numpy's products are computed by; finding it takes a millisecond."""
+    return ThreadpoolController()
 
 
 class Worker(Generic[I, R]):

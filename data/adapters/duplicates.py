@@ -1,6 +1,7 @@
 """Keys that come twice in a stream too long to hold."""
 
-from typing import Any, Final
+import tempfile
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -10,21 +11,29 @@ _ROWS: Final = 10_000
 
 
 class SeenKeys:
-    """Remembers 8 bytes a key, whatever its length, and says which may have come twice."""
+    """Remembers 8 bytes a key, whatever its length, and says which may have come twice.
+
+    They wait in a temporary file, which goes when it is closed, and are in memory only in the end.
+    """
 
     def __init__(self) -> None:
-        self._marks: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
+        self._marks = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `__exit__`)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._marks.close()
 
     def add(self, keys: pa.Array) -> None:
         """Remember KEYS (texts, none missing)."""
         for start in range(0, len(keys), _ROWS):  # `marks` takes 30 bytes of memory a letter
-            self._marks.append(marks(keys[start : start + _ROWS]))
+            self._marks.write(marks(keys[start : start + _ROWS]).tobytes())
 
     def suspects(self) -> "np.ndarray[Any, np.dtype[np.uint64]]":
         """The `marks` that came more than once: of equal keys or, rarely, of different ones."""
-        if not self._marks:
-            return np.empty(0, np.uint64)
-        together = np.concatenate(self._marks)
+        self._marks.seek(0)
+        together = np.fromfile(self._marks, np.uint64)
         together.sort()
         return np.unique(together[1:][together[1:] == together[:-1]])
 

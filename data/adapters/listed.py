@@ -81,14 +81,14 @@ class Listed(Columnar):
                 value is not of its column's kind; names the list and the row, counted from 1.
         """
         columns = self._columns(column_names(self.root))
-        seen = SeenKeys()
         before = 0
-        for rows in self._rows(columns):
-            batch = self._batch(rows, columns, before)
-            seen.add(batch["key"])
-            before += batch.num_rows
-            yield self.of_wanted_splits(batch)
-        suspects = seen.suspects()
+        with SeenKeys() as seen:
+            for rows in self._rows(columns):
+                batch = self._batch(rows, columns, before)
+                seen.add(batch["key"])
+                before += batch.num_rows
+                yield self.of_wanted_splits(batch)
+            suspects = seen.suspects()
         if len(suspects):
             self._refuse_doubles(columns, suspects)
 

@@ -1,8 +1,11 @@
 """The application that the verbs hang on: global options, how errors end, what many verbs share."""
 
+import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -108,7 +111,8 @@ def the_recipe(word: str) -> "Recipe":
     Raises:
         Misuse: WORD names none, or its file is not a recipe.
     """
-    from flows.recipe import Recipe
+    with _unsearched():
+        from flows.recipe import Recipe
 
     try:
         return Recipe.named(word)
@@ -126,6 +130,25 @@ def the_bytes(path: str) -> bytes:
         return Path(path).expanduser().read_bytes()
     except OSError as error:
         raise Misuse(f"{path} cannot be read: {error.strerror}.") from error
+
+
+@contextmanager
+def _unsearched() -> Iterator[None]:
+    """Without searches for garbage, the first imports within; what they make lives to the end.
+
+    It is hundreds of thousands of objects. To look through them while they come, and again when the
+    process ends, takes a fifth of a second. DuckDB is imported later on, for at the end it names
+    on stderr whatever of its own was not cleared away.
+    """
+    if "flows.recipe" in sys.modules:
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -1,11 +1,13 @@
 """What every descriptor is."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 Storage = Literal["float32", "float16"]
 Metric = Literal["cosine", "hamming"]
@@ -32,5 +34,5 @@ class Descriptor(ABC):
     def __init__(self, dimensions: int, storage: Storage = "float32") -> None: ...
 
     @abstractmethod
-    def __call__(self, features: torch.Tensor) -> np.ndarray[Any, Any]:
+    def __call__(self, features: "torch.Tensor") -> np.ndarray[Any, Any]:
         """The rows (B, width) of FEATURES (B, D)."""

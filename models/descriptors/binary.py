@@ -1,12 +1,14 @@
 """The signs of the features."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from models.descriptors.base import Descriptor, Metric, Storage
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Binary(Descriptor):
@@ -25,6 +27,6 @@ class Binary(Descriptor):
         self.width = dimensions // 8
         self.value_type = pa.uint8()
 
-    def __call__(self, features: torch.Tensor) -> np.ndarray[Any, Any]:
+    def __call__(self, features: "torch.Tensor") -> np.ndarray[Any, Any]:
         """The rows (B, K / 8) uint8 of FEATURES (B, K)."""
         return np.packbits(features.cpu().numpy() >= 0, axis=1, bitorder="big")

@@ -1,13 +1,14 @@
 """The features themselves."""
 
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
-import torch
-from torch.nn import functional
 
 from models.descriptors.base import Descriptor, Metric, Storage
+
+if TYPE_CHECKING:
+    import torch
 
 _TYPES: Final = {"float32": (pa.float32(), np.float32), "float16": (pa.float16(), np.float16)}
 
@@ -21,6 +22,8 @@ class RealValued(Descriptor):
         self.width = dimensions
         self.value_type, self._numbers = _TYPES[storage]
 
-    def __call__(self, features: torch.Tensor) -> np.ndarray[Any, Any]:
+    def __call__(self, features: "torch.Tensor") -> np.ndarray[Any, Any]:
         """The rows (B, D) of FEATURES (B, D)."""
+        from torch.nn import functional
+
         return functional.normalize(features.float()).cpu().numpy().astype(self._numbers)

@@ -1,14 +1,13 @@
 """A small residual network that learns from scratch on a CPU."""
 
-from typing import Final, Literal
+from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from models.networks.base import Encoder
-
-STEMS: Final = (1, 2, 4, 8)
+from models.spec import STEMS
 
 
 class GeM(nn.Module):
@@ -52,8 +51,8 @@ class Block(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """The maps (B, outputs, h, w) after the block."""
-        changed = self.second(functional.relu(self.first(maps)))
-        return functional.relu(changed + self.around(maps))
+        changed = self.second(functional.relu(self.first(maps), inplace=True))
+        return functional.relu(changed + self.around(maps), inplace=True)
 
 
 class ConvolutionalEncoder(Encoder):
@@ -65,7 +64,7 @@ class ConvolutionalEncoder(Encoder):
         dimensions: D.
         width: W, channels of the first stage; the cost grows with its square.
         depth: residual blocks a stage.
-        stem: stride of the stem: 1, 2, 4 or 8; `stem_for` chooses it for a size of pictures.
+        stem: stride of the stem: 1, 2, 4 or 8; `stem_for` (models.spec) chooses it for a size.
         pooling: "gem" or "average".
     """
 
@@ -93,7 +92,9 @@ class ConvolutionalEncoder(Encoder):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The features (B, D) of IMAGES (B, 3, H, W)."""
-        maps = self.stages(functional.relu(self.stem((images - 0.5) / 0.25)))  # (B, 4W, h, w)
+        maps = self.stages(
+            functional.relu(self.stem((images - 0.5) / 0.25), inplace=True)
+        )  # (B, 4W, h, w)
         return self.head(self.pool(maps))
 
 
@@ -120,11 +121,6 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Seque
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
     )
-
-
-def stem_for(size: int) -> int:
-    """The stride of the stem that brings pictures of SIZE pixels to a map of 28 to 56 or so."""
-    return next((stride for stride in STEMS if size <= 48 * stride), STEMS[-1])
 
 
 def _stem(width: int, stride: int) -> nn.Sequential:

@@ -1,27 +1,16 @@
 """A backbone that somebody else has trained, built by timm or transformers (both optional)."""
 
 import importlib
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
-from pydantic import Field
 from torch import nn
 
-from data.plan import Plan
 from models.networks.base import Encoder
 from models.networks.convolutional import Head
+from models.spec import Backbone
 
 INSTALL: Final = "pip install 'nightjar[backbones]'"
-
-
-class Backbone(Plan):
-    """A network of timm or transformers, described so that it can be built again offline."""
-
-    source: Literal["timm", "transformers"] = Field(description="the library that builds it")
-    name: str = Field(description="timm's name, or transformers' model type")
-    config: dict[str, Any] = Field(default={}, description="transformers' configuration")
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
 class PretrainedEncoder(Encoder):

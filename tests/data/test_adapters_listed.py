@@ -197,12 +197,13 @@ def test_keys_are_marked_alike_in_any_batch(batches: list[list[str]]) -> None:
 
 @given(st.lists(st.lists(st.text(max_size=3), max_size=5), max_size=4))
 def test_keys_are_suspect_where_two_are_equal(batches: list[list[str]]) -> None:
-    seen = SeenKeys()
-    for batch in batches:
-        seen.add(pa.array(batch, pa.string()))
+    with SeenKeys() as seen:
+        for batch in batches:
+            seen.add(pa.array(batch, pa.string()))
+        suspects = set(seen.suspects())
     together = [key for batch in batches for key in batch]
     twice = {key for key in together if together.count(key) > 1}
-    assert set(seen.suspects()) == set(marks(pa.array(sorted(twice), pa.string())))
+    assert suspects == set(marks(pa.array(sorted(twice), pa.string())))
 
 
 @given(st.lists(st.one_of(st.none(), st.text(max_size=4))))

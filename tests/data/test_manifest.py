@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data.manifest import (
     MANIFEST,
     RESOLVED,
-    Digests,
     held_digests,
     manifest,
     publish,
@@ -81,22 +78,6 @@ def test_a_dataset_that_was_never_written_has_no_row(store: Store) -> None:
     assert row(store, "pictures", "a") is None
 
 
-@given(st.sets(st.binary(min_size=1, max_size=3), max_size=40), st.binary(min_size=1, max_size=3))
-def test_digests_are_a_set(contents: set[bytes], asked: bytes) -> None:
-    digests = [hashlib.sha256(content).digest() for content in contents]
-    halves = [(int.from_bytes(d[:8], "big"), int.from_bytes(d[8:16], "big")) for d in digests]
-    found = Digests(np.array(sorted(halves), np.uint64).reshape(-1, 2).T.copy())
-    assert (hashlib.sha256(asked).hexdigest() in found) == (asked in contents)
-    assert len(found) == len(contents)
-
-
-def test_digests_that_share_their_first_half_are_told_apart() -> None:
-    first = "00000000000000ff"
-    found = Digests(np.array([[255, 255], [1, 3]], np.uint64))
-    assert f"{first}{3:016x}{'0' * 32}" in found
-    assert f"{first}{2:016x}{'0' * 32}" not in found
-
-
 def test_held_digests_are_those_with_bytes_whatever_their_state(
     store: Store, write: Callable[..., int], tmp_path: Path
 ) -> None:
@@ -104,11 +85,15 @@ def test_held_digests_are_those_with_bytes_whatever_their_state(
     version = write([image("gone", state="removed"), image("bad", state="quarantined", shard="")])
     expected = [image(f"{i}")["digest"] for i in range(300)] + [image("gone")["digest"]]
     mapped = tmp_path / "digests.npy"
+    taken = snapshot(store, "pictures", tmp_path).path
+    with held_digests(store, "pictures", version) as held:
+        in_memory = held.digests()
     for digests in (
-        held_digests(store, "pictures", version),
+        in_memory,
         known_digests(store, "pictures", version, mapped),
         known_digests(store, "pictures", version, mapped),
         known_digests(store, "pictures", version, tmp_path / "elsewhere" / "digests.npy"),
+        known_digests(store, "pictures", version, taken.with_name("digests.npy")),
     ):
         assert len(digests) == 301
         assert all(digest in digests for digest in expected)

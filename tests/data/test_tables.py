@@ -1,13 +1,16 @@
 """Tables: one commit holds a night; of two writers of one version, one is refused."""
 
+import tempfile
 from collections.abc import Mapping
 
+import lance
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data import tables
 from data.store import Store
 from data.tables import RUN, Table
 
@@ -110,3 +113,44 @@ def test_what_is_not_there_is_said_by_name(table: Table) -> None:
     table.commit(None, table.stage(rows({"a": 1})), NOTHING, {RUN: "one"})
     with pytest.raises(FileNotFoundError, match=r"version 7 of tables/t\.lance"):
         table.open(7)
+
+
+@given(st.integers(1, 40), st.integers(0, 10), st.data())
+def test_rows_are_found_at_their_places_however_they_are_read(
+    rows: int, deleted: int, data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        dataset = lance.write_dataset(
+            pa.table({"key": [f"k{n}" for n in range(rows + deleted)]}), f"{home}/t.lance"
+        )
+        gone = [f"k{n}" for n in range(0, 2 * deleted, 2) if n < rows + deleted]
+        if gone:
+            dataset.delete(f"key IN ({', '.join(map(repr, gone))})")
+        left = [f"k{n}" for n in range(rows + deleted) if f"k{n}" not in gone]
+        places = data.draw(st.lists(st.integers(0, len(left) - 1), max_size=60)) if left else []
+        with pytest.MonkeyPatch.context() as patch:
+            for scattered in (0, 10**9):  # one by one; all in a row
+                patch.setattr(tables, "SCATTERED", scattered)
+                found = tables.rows_at(dataset, places, ["key"])
+                assert found["key"].to_pylist() == [left[place] for place in places]
+
+
+def test_a_stream_says_what_a_table_of_it_says(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.tables.STREAMED_ROWS", 7)
+    for night in range(3):
+        says = {f"{night}-{number}": number for number in range(20)}
+        table.commit(table.latest(), table.stage(rows(says)), NOTHING, {RUN: "a run"})
+    table.commit(table.open(), [], addresses(table, {"0-3", "2-9"}), {RUN: "another"})
+    first, latest = table.open(1).to_table(), table.open().to_table()
+    assert pa.Table.from_batches(table.stream(["key", "value"], version=1)).equals(first)
+    batches = list(table.stream(["key"], "value < 10", addresses=True))
+    assert max(len(batch) for batch in batches) <= 7
+    streamed = pa.Table.from_batches(batches)
+    few = latest.filter(pa.compute.less(latest["value"], 10))
+    assert streamed["key"].equals(few["key"])
+    whole = table.open().scanner(filter="value < 10", with_row_address=True).to_table()
+    assert streamed["_rowaddr"].equals(whole["_rowaddr"])
+    with pytest.raises(FileNotFoundError, match="version 9"):
+        next(table.stream(["key"], version=9))

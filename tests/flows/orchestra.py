@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,13 +83,21 @@ class Orchestra:
         return done.stdout
 
     def ask(self, path: str, **body: Any) -> Any:
-        """What the API answers to BODY posted to PATH."""
+        """What the API answers to BODY posted to PATH; asked again while its database is locked."""
         request = urllib.request.Request(
             f"{self.url}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            content = reply.read()
-        return json.loads(content) if content else None
+
+        def answer() -> bytes:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as reply:
+                    return reply.read() or b"null"
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise
+                return b""
+
+        return json.loads(wait(answer, 60, f"an answer to {path}"))
 
     def runs(self, deployment: str) -> list[dict[str, Any]]:
         """The flow runs of DEPLOYMENT, oldest first."""

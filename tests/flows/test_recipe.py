@@ -106,6 +106,27 @@ def test_a_recipe_is_frozen_and_its_digest_stands_for_all_it_says() -> None:
     assert len({recipe.digest, *(other.digest for other in others)}) == 5
 
 
+def test_what_stores_are_asked_by_keeps_its_name() -> None:
+    """A plan of another digest would be trained again, and every image embedded again."""
+    plan = parsed().train
+    assert plan.digest == "84be7dcb1e994aa724927c0e97e0bf0f72c7bac28de1fe9be0bb119fed6e79e1"
+    assert plan.purpose == "0b949b4e85d9073a7c58a65b4eed20432a1914ad2cf4a0fb2193e05881a59d87"
+    assert plan.spec().digest == "207de6800f04d75db8cbb7c2cdebb5081a97adf14480549707a525e9bf0c3a0f"
+    codes = parsed(
+        train={
+            "supervision": "supervised",
+            "descriptor": "binary",
+            "dimensions": 64,
+            "size": 100,
+            "fit": "crop",
+            "width": 16,
+        }
+    ).train
+    assert codes.digest == "96bea5b5dc7691313c3442d99c155ab932769f8f9d16826a277f5a968a9ffcc4"
+    assert codes.purpose == "a4f3e8ee306b379e001942c3777aae0ec637c4bb897d42497e8a8fdf437b1d06"
+    assert codes.spec().digest == "b239528205a5e6d11a0ebf99001f6803bb22be92980bdd75e494252044b5898c"
+
+
 def test_a_stage_s_plan_changes_only_with_its_own_words() -> None:
     one, other = parsed(train={"lr": 0.1}), parsed(train={"lr": 0.2})
     assert one.train != other.train

@@ -13,7 +13,8 @@ from torch import nn
 from models.backbones import start
 from models.networks.pretrained import PretrainedEncoder
 from models.pixels import Transform
-from models.weights import EncoderSpec, build, load, save
+from models.spec import EncoderSpec
+from models.weights import build, load, save
 
 SPEC = EncoderSpec(arguments={"width": 8}, dimensions=16, transform=Transform(size=32))
 WIDE = EncoderSpec(arguments={"width": 12}, dimensions=24, transform=Transform(size=48))

@@ -9,7 +9,8 @@ from data import taxonomy
 from data.taxonomy import DescriptorType
 from models.learner import Learner, Schedule, reproducible
 from models.networks.convolutional import ConvolutionalEncoder
-from models.supervision import SUPERVISIONS, Batch, Lesson
+from models.supervision import SUPERVISIONS
+from models.supervision.base import Batch, Lesson
 from models.supervision.supervised import Supervised
 
 CPU = torch.device("cpu")
@@ -36,7 +37,7 @@ def learner(
 ) -> Learner:
     torch.manual_seed(0)
     encoder = ConvolutionalEncoder(16, width=8)
-    return Learner(encoder, SUPERVISIONS[word](lesson(descriptor)), schedule, CPU)
+    return Learner(encoder, SUPERVISIONS[word]()(lesson(descriptor)), schedule, CPU)
 
 
 BOTH = pytest.mark.parametrize("descriptor", [DescriptorType.BINARY, DescriptorType.REAL_VALUED])
@@ -49,7 +50,7 @@ def test_the_loss_is_a_scalar_that_teaches_every_parameter(
     word: taxonomy.Supervision, descriptor: DescriptorType
 ) -> None:
     encoder = ConvolutionalEncoder(16, width=8)
-    supervision = SUPERVISIONS[word](lesson(descriptor))
+    supervision = SUPERVISIONS[word]()(lesson(descriptor))
     loss = supervision(encoder, batch(0))
     assert loss.shape == ()
     assert torch.isfinite(loss)
@@ -65,7 +66,7 @@ def test_the_loss_depends_on_the_batch_alone(
     word: taxonomy.Supervision, descriptor: DescriptorType
 ) -> None:
     encoder = ConvolutionalEncoder(16, width=8).eval()
-    supervision = SUPERVISIONS[word](lesson(descriptor))
+    supervision = SUPERVISIONS[word]()(lesson(descriptor))
     first = supervision(encoder, batch(3))
     torch.rand(10)  # the global random state plays no part
     assert torch.equal(supervision(encoder, batch(3)), first)
@@ -98,8 +99,8 @@ def test_labels_of_one_class_teach_nothing() -> None:
 
 
 def test_a_supervision_says_what_it_needs() -> None:
-    assert SUPERVISIONS[taxonomy.Supervision.SUPERVISED].needs == {"labels"}
-    assert SUPERVISIONS[taxonomy.Supervision.SELF_SUPERVISED].needs == set()
+    assert SUPERVISIONS[taxonomy.Supervision.SUPERVISED]().needs == {"labels"}
+    assert SUPERVISIONS[taxonomy.Supervision.SELF_SUPERVISED]().needs == set()
     with pytest.raises(ValueError, match="batch with targets"):
         Supervised(lesson(DescriptorType.BINARY))(
             ConvolutionalEncoder(16, width=8),

@@ -16,7 +16,8 @@ from data.taxonomy import DescriptorType
 from models import canary
 from models.canary import CanaryMismatch
 from models.pixels import Transform
-from models.weights import Embedder, EncoderSpec, Precision, build, digest_of, load, save, spec_of
+from models.spec import EncoderSpec, Precision
+from models.weights import Embedder, build, digest_of, load, save, spec_of
 
 SPEC = EncoderSpec(arguments={"width": 8}, dimensions=16, transform=Transform(size=32))
 BITS = SPEC.model_copy(update={"descriptor": DescriptorType.BINARY})
@@ -105,11 +106,6 @@ def test_tensors_that_do_not_fit_are_refused() -> None:
 def test_arguments_that_the_network_does_not_take_are_refused() -> None:
     with pytest.raises(ValueError, match=r"convolutional does not take .*wheels"):
         build(SPEC.model_copy(update={"arguments": {"wheels": 4}}))
-
-
-def test_a_spec_with_half_a_byte_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a multiple of 8"):
-        EncoderSpec(descriptor=DescriptorType.BINARY, dimensions=12)
 
 
 def test_features_that_are_no_numbers_are_never_stored() -> None:

@@ -14,7 +14,7 @@ import pytest
 from tasks import cluster
 from tasks.cluster import ClusterPlan, spread
 from tasks.crew import IN_FLIGHT
-from tasks.worker import Outcome, WorkFailed
+from tasks.worker import WorkFailed
 
 PLAN = ClusterPlan(workers=2, restarts=2)
 both = pytest.mark.parametrize("here", [True, pytest.param(False, marks=pytest.mark.ray)])
@@ -29,13 +29,6 @@ def _cluster() -> None:
     cluster.connect(PLAN)
     if ray.cluster_resources()["CPU"] < PLAN.workers:
         cluster.shutdown()
-
-
-class PickyError(Exception):
-    """Cannot be unpickled: pickle calls it with one argument."""
-
-    def __init__(self, one: int, two: int) -> None:
-        super().__init__(f"{one} and {two}")
 
 
 def squaring() -> Callable[[], Callable[[int], int]]:
@@ -127,12 +120,6 @@ def test_torch_has_one_thread_while_the_work_is_done(here: bool) -> None:
     before = torch.get_num_threads()
     assert set(spread(make, range(3), PLAN, here=here)) == {1}
     assert torch.get_num_threads() == before
-
-
-def test_an_exception_that_cannot_be_pickled_is_carried_as_text() -> None:
-    failure = Outcome.of(PickyError(1, 2)).failure()
-    assert isinstance(failure, RuntimeError)
-    assert str(failure) == "PickyError: 1 and 2"
 
 
 @pytest.mark.ray

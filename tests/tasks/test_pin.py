@@ -129,6 +129,29 @@ def test_the_same_version_has_the_same_hash_and_another_has_another(
     assert once.endswith(".dir")
 
 
+def test_what_is_pinned_is_not_looked_at_again(
+    store: Store, night: NIGHT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write("encoders/abc123/encoder.safetensors", b"weights")
+    version = night("a", [1, 2], 0)
+    once = pin(store, "places", version, "abc123")
+    pointers = [store.uri(f"pins/places/{version}.dvc"), store.uri("pins/encoders/abc123.dvc")]
+    written = [Path(pointer).stat().st_ino for pointer in pointers]
+    monkeypatch.setitem(sys.modules, "dvc_data.hashfile.tree", None)  # importing it would fail
+    store.delete("manifests/places.lance")
+
+    assert pin(store, "places", version, "abc123") == once
+    assert [Path(pointer).stat().st_ino for pointer in pointers] == written
+
+
+def test_a_pin_whose_tree_the_remote_has_lost_is_made_again(store: Store, night: NIGHT) -> None:
+    version = night("a", [1, 2], 0)
+    once = pin(store, "places", version)
+    store.delete(object_name(once))
+    assert pin(store, "places", version) == once
+    assert "shards/places/a.tar" in files_of(store, once)
+
+
 def test_a_shard_without_a_live_row_is_not_pinned(store: Store, night: NIGHT) -> None:
     night("a", [1, 2], 0)
     version = night("b", [3], 2)

@@ -10,7 +10,8 @@ from data.aliases import Alias, Pointer
 from data.indexes import METRIC, index_table
 from data.store import Store
 from models.pixels import BadImage
-from models.weights import EncoderSpec, build, load, save
+from models.spec import EncoderSpec
+from models.weights import build, load, save
 from tasks.search import ANSWER, MixedEncoders, Searcher, previous, resolve
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import pyarrow as pa
 from data.descriptors import DescriptorCache
 from data.store import Store
 from models.pixels import Transform
-from models.weights import EncoderSpec
+from models.spec import EncoderSpec
 from tasks.cluster import ClusterPlan
 from tasks.extract import Extraction, ExtractPlan, Limits, extract
 
 SPEC = EncoderSpec(dimensions=16, transform=Transform(size=32), arguments={"width": 4})
 PLAN = ExtractPlan(batch=4, part=8)
-HERE = ClusterPlan()
+HERE = ClusterPlan(workers=1)
 
 
 class Progress:

@@ -45,7 +45,7 @@ def test_a_plan_is_trained_once_for_a_dataset(
     def refuse(*_: Any) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(train, "run", refuse)
+    monkeypatch.setattr("tasks.course.run", refuse)
     assert train.train(store, "toy", version + 5, plan()) == digest
     assert train.train(store, "toy", version, plan(threads=2, memory_mb=100)) == digest
     with pytest.raises(AssertionError, match="trained again"):
