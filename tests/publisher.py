@@ -5,7 +5,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -36,14 +36,14 @@ class Fault:
     slow: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
-    """A request that came: its path and headers, and the bytes of the body that were sent."""
+    """A request that came: its path and headers, and the bytes of the body that are sent so far."""
 
     path: str
     range: str
     if_range: str
-    sent: int
+    sent: int = 0
 
 
 class Publisher:
@@ -124,10 +124,11 @@ def left(folder: Path) -> list[str]:
 def _answer(request: BaseHTTPRequestHandler, here: Publisher) -> None:
     faults = here.faults[request.path]
     fault = faults.popleft() if faults else Fault()
-    asked = (request.path, request.headers.get("Range", ""), request.headers.get("If-Range", ""))
+    headers = request.headers
+    asked = Asked(request.path, headers.get("Range", ""), headers.get("If-Range", ""))
+    here.asked.append(asked)  # before the answer: who has it may look at once
     content = here.files.get(request.path)
     if fault.status != 200 or content is None:
-        here.asked.append(Asked(*asked, 0))
         request.send_response(fault.status if fault.status != 200 else 404)
         for name, value in ({"Content-Length": "0"} | fault.headers).items():
             request.send_header(name, value)
@@ -135,30 +136,26 @@ def _answer(request: BaseHTTPRequestHandler, here: Publisher) -> None:
         return
     marks = here.marks_of(content)
     start = 0
-    if here.ranges and asked[1] and (not here.honest or asked[2] in ("", *marks.values())):
-        start = int(asked[1].removeprefix("bytes=").removesuffix("-"))
+    if here.ranges and asked.range and (not here.honest or asked.if_range in ("", *marks.values())):
+        start = int(asked.range.removeprefix("bytes=").removesuffix("-"))
     if start >= len(content) > 0:
-        here.asked.append(Asked(*asked, 0))
         request.send_response(416)
         request.send_header("Content-Length", "0")
         request.end_headers()
         return
     body = content[start:]
     request.send_response(206 if start else 200)
-    headers = {"Content-Length": str(len(body)), "Content-Type": "application/octet-stream"} | marks
+    told = {"Content-Length": str(len(body)), "Content-Type": "application/octet-stream"} | marks
     if start:
-        headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    for name, value in (headers | fault.headers).items():
+        told["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+    for name, value in (told | fault.headers).items():
         request.send_header(name, value)
     request.end_headers()
-    told = body if fault.after is None else body[: fault.after]
-    sent = 0
-    try:
-        for at in range(0, len(told), PIECE):
-            request.wfile.write(told[at : at + PIECE])
-            sent += len(told[at : at + PIECE])
+    sent = body if fault.after is None else body[: fault.after]
+    with suppress(OSError):  # who asked is gone
+        for at in range(0, len(sent), PIECE):
+            piece = sent[at : at + PIECE]
+            asked.sent += len(piece)
+            request.wfile.write(piece)
             time.sleep(fault.slow)
-    except OSError:
-        pass  # who asked is gone
-    here.asked.append(Asked(*asked, sent))
-    request.close_connection = request.close_connection or len(told) < len(body)
+    request.close_connection = request.close_connection or len(sent) < len(body)
