@@ -1,5 +1,6 @@
 """Write a recipe for a source: look what it is, and put down only what a person would change."""
 
+import fnmatch
 import os
 import re
 from collections import deque
@@ -11,11 +12,13 @@ from typing import Final, NamedTuple
 
 import fsspec
 
+from data.adapters import DATASETS
+from data.adapters.card import Card
+
 IMAGES: Final = frozenset(
     (".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 )
 SPLITS: Final = frozenset(("train", "val", "validation", "test", "query", "gallery"))
-CIFAR10: Final = ("cifar-10-batches-py", "cifar-10-batches-bin", "batches.meta")
 LOOK: Final = 2000
 """Names looked at to tell what a source is; enough for its layout, few enough for a huge bucket."""
 BREADTH: Final = 100
@@ -63,8 +66,9 @@ def sniff(source: str) -> Found:
             f"{source} is one file: name a folder, a .csv or .parquet list, or a .tar."
         )
     names = list(islice(_names(fs, path), LOOK))
-    if any(part in CIFAR10 for name in names for part in name.split("/")):
-        return Found("cifar10", root, True, "CIFAR-10 in its official layout")
+    if card := _official(names):
+        labelled = "labels" in card.annotations
+        return Found(card.name, root, labelled, f"{card.name} in its official layout")
     images = [name for name in names if os.path.splitext(name)[1].lower() in IMAGES]
     if images:
         classes = _classes(images)
@@ -158,6 +162,15 @@ def _names(fs: "fsspec.AbstractFileSystem", path: str, inner: str = "") -> Itera
             walks.rotate(-1)
         else:
             walks.popleft()
+
+
+def _official(names: list[str]) -> Card | None:
+    """The card of the dataset whose official layout NAMES give away; None where they do not."""
+    parts = {part for name in names for part in name.split("/")}
+    for dataset in DATASETS.values():
+        if any(fnmatch.filter(parts, mark) for mark in dataset.card.marks):
+            return dataset.card
+    return None
 
 
 def _classes(images: list[str]) -> set[str]:

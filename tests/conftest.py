@@ -9,8 +9,10 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from data.fetch import Fetcher, new_client
 from data.store import Store
 from tasks import cluster
+from tests.publisher import QUICK, Publisher, publisher
 
 # how long an example takes says how busy the machine is, not whether the property holds
 settings.register_profile("untimed", deadline=None)
@@ -71,3 +73,18 @@ def shared_datasets() -> Path:
     if not SHARED_DATASETS.is_dir():
         pytest.skip("no ../shared/datasets beside the project: real images not tested here")
     return SHARED_DATASETS
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
+    """A publisher of files on this machine, who has none yet."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with publisher() as one:
+        yield one
+
+
+@pytest.fixture
+def fetcher(here: Publisher) -> Iterator[Fetcher]:
+    """Downloads with little patience."""
+    with new_client() as client:
+        yield Fetcher(client, QUICK)

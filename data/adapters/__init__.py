@@ -7,6 +7,8 @@ from data.adapters.base import Dataset
 from data.adapters.cifar10 import Cifar10
 from data.adapters.folder import Folder
 from data.adapters.listed import Listed
+from data.adapters.mnist import Mnist
+from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
 from data.taxonomy import choose
 
@@ -14,6 +16,8 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cifar10": Cifar10,
     "folder": Folder,
     "list": Listed,
+    "mnist": Mnist,
+    "svhn": Svhn,
     "tars": Tars,
 }
 

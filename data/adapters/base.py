@@ -1,63 +1,22 @@
-"""What a source of pictures promises: the contract of every adapter, and the card beside it."""
+"""What a source of pictures promises: the contract of every adapter."""
 
 import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, ValidationError
 
+from data.adapters.card import Card
 from data.adapters.reading import read_uris
 from data.plan import Plan
 from data.sample import Box, Sample, listing_batches
 from data.taxonomy import unknown
 
 URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-
-Annotation = Literal["labels", "tags", "captions", "boxes"]
-
-
-class Source(Plan):
-    """A file that the publisher of a dataset offers, and how to know it is the right one.
-
-    Args:
-        url: where it lies.
-        bytes: its length; 0 where the publisher does not say.
-        sha256: hex digest of it; empty where nobody has published one.
-        md5: the same, for publishers who give only this.
-    """
-
-    url: str
-    bytes: int = 0
-    sha256: str = ""
-    md5: str = ""
-
-
-class Card(Plan):
-    """The facts of a dataset, as data: the README's table, the page and the tests read them.
-
-    Args:
-        name: the word a recipe uses.
-        about: one sentence on what the pictures are.
-        labels: what a label means, hence which pictures count as the same.
-        cite: author, year and address of the publication; empty for a form of source (a folder).
-        licence: the publisher's terms; "the source's own" for a form of source.
-        splits: pictures in each official split; empty where the splits are the source's own.
-        sources: the official files.
-        annotations: which annotations its samples may carry; a supervision's needs are held to it.
-    """
-
-    name: str
-    about: str
-    labels: str
-    cite: str = ""
-    licence: str = "the source's own"
-    splits: dict[str, int] = Field(default_factory=dict)
-    sources: tuple[Source, ...] = ()
-    annotations: tuple[Annotation, ...] = ("labels",)
 
 
 class Options(Plan):

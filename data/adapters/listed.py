@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from data.adapters.base import URL, Card, Columnar, Options
+from data.adapters.base import URL, Columnar, Options
+from data.adapters.card import Card
 from data.adapters.columns import at_most_one, blank, listing_batch, lists
 from data.adapters.duplicates import SeenKeys, marks
 from data.adapters.rows import column_names, row_batches
 from data.adapters.stamps import stamps_of
 from data.sample import BOX, LISTING
-from data.taxonomy import unknown
+from data.taxonomy import Retrieval, unknown
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "uri": ("uri", "path", "url"),
@@ -61,7 +62,12 @@ class Listed(Columnar):
         name="list",
         about="Images named by a CSV or Parquet file.",
         labels="what the list's column of labels says",
-        annotations=("labels", "tags", "captions", "boxes"),
+        says=("multi", "tags", "captions", "boxes"),
+        retrievals=tuple(Retrieval),
+        layout="A .csv, .tsv (also .gz) or .parquet file with a column uri, path or url; paths "
+        "are relative to its folder.",
+        verified="real files",
+        proof="Lists of real photographs in each of its formats, read back column by column.",
     )
     takes = ListedOptions
     options: ListedOptions
@@ -108,8 +114,12 @@ class Listed(Columnar):
         return columns
 
     def _rows(self, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
-        numbers = [columns[name] for name in ("size", "mtime") if name in columns]
-        return row_batches(self.root, sorted(set(columns.values())), numbers)
+        numbers = {columns[name] for name in ("size", "mtime") if name in columns}
+        kinds = {
+            name: pa.int64() if name in numbers else pa.string()
+            for name in sorted(set(columns.values()))
+        }
+        return row_batches(self.root, kinds)
 
     def _batch(
         self, rows: pa.RecordBatch, columns: Mapping[str, str], before: int

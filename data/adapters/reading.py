@@ -1,4 +1,8 @@
-"""Image bytes by uri: a path, a URL, or ``#OFFSET,LENGTH`` of either; an error is an answer too."""
+"""Image bytes by uri; an error is an answer too.
+
+A uri is a path or a URL, ``#OFFSET,LENGTH`` of either for a range of it, or
+``ARCHIVE.zip::NAME#HEADER,PACKED`` for a member of a zip.
+"""
 
 import os
 import re
@@ -11,6 +15,8 @@ from urllib.parse import unquote_to_bytes
 
 import fsspec
 
+from data.adapters.zips import LOCAL, SLACK, needed, unzipped
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -18,6 +24,7 @@ THREADS: Final = 16
 """Requests in flight to a remote store: enough to hide its latency, few enough for any."""
 
 _RANGE: Final = re.compile(r"#(\d+),(\d+)$")
+_MEMBER: Final = re.compile(r"(.+?\.(?:zip|tar|tgz|tar\.(?:gz|bz2|xz)))::(.+)", re.I | re.S)
 
 
 class Place(NamedTuple):
@@ -39,6 +46,12 @@ def place_of(uri: str) -> Place:
     if found is None:
         return Place(uri)
     return Place(uri[: found.start()], int(found[1]), int(found[2]))
+
+
+def member_of(path: str) -> tuple[str, str]:
+    """``ARCHIVE::NAME`` taken apart; an empty name where PATH is not in an archive."""
+    found = _MEMBER.fullmatch(path)
+    return (found[1], found[2]) if found else (path, "")
 
 
 def local_path(path: str) -> str:
@@ -65,8 +78,11 @@ def read_uris(uris: Sequence[str]) -> Iterator[bytes | OSError]:
 def read_uri(uri: str) -> bytes | OSError:
     """The bytes of URI, or the `OSError` that kept them away."""
     place = place_of(uri)
+    archive, member = member_of(place.path)
     try:
-        content = _remote(place) if place.remote else _local(place)
+        if member and place.length is not None:
+            return _zipped(Place(archive, place.offset, place.length), member, uri)
+        content = _content(place)
     except OSError as error:
         return error
     if place.length is not None and len(content) != place.length:
@@ -90,6 +106,23 @@ def overlapped(work: Callable[[T], R], items: Sequence[T], threads: int = THREAD
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _zipped(place: Place, member: str, uri: str) -> bytes:
+    """The file MEMBER, whose local header and packed bytes begin at PLACE of a zip."""
+    packed = place.length or 0
+    length = LOCAL + len(member.encode()) + SLACK + packed
+    chunk = _content(place._replace(length=length))
+    if len(chunk) == length < needed(chunk, packed):
+        chunk = _content(place._replace(length=needed(chunk, packed)))
+    try:
+        return unzipped(chunk, packed, member)
+    except OSError as error:
+        raise OSError(f"{uri}: {error}") from error
+
+
+def _content(place: Place) -> bytes:
+    return _remote(place) if place.remote else _local(place)
 
 
 def _local(place: Place) -> bytes:

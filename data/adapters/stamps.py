@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import fsspec
 
-from data.adapters.reading import Place, local_path, overlapped, place_of
+from data.adapters.reading import Place, local_path, member_of, overlapped, place_of
 
 
 class Stamp(NamedTuple):
@@ -32,6 +32,16 @@ def stamp(info: dict[str, Any]) -> Stamp:
         if isinstance(moment, int | float) and moment:
             return Stamp(size, int(moment * 10**9), etag)
     return Stamp(size, 0, etag)
+
+
+def stamp_of(path: str) -> Stamp:
+    """The stamp of the file at PATH, or of the archive that it lies in.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    fs, file = fsspec.url_to_fs(local_path(member_of(path)[0]))
+    return stamp(fs.info(file))
 
 
 def stamps_of(uris: Sequence[str]) -> list[Stamp]:

@@ -11,13 +11,15 @@ from typing import IO, Any, Final, Literal
 import fsspec
 from pydantic import Field
 
-from data.adapters.base import URL, Card, Dataset, Options
+from data.adapters.base import URL, Dataset, Options
+from data.adapters.card import Card
 from data.adapters.headers import DamagedTar, Member, headers
 from data.adapters.names import IMAGES, Extensions, split_of, suffix_of
 from data.adapters.objects import files_under
 from data.adapters.reading import local_path
 from data.adapters.stamps import stamp
 from data.sample import Sample
+from data.taxonomy import Retrieval
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,17 @@ class Tars(Dataset):
         name="tars",
         about="Images in WebDataset tars.",
         labels="the number or name in the .cls or .json beside an image",
-        annotations=("labels", "tags", "captions"),
+        says=("multi", "tags", "captions"),
+        retrievals=(
+            Retrieval.SEMANTIC,
+            Retrieval.MULTI_LABEL,
+            Retrieval.CROSS_MODAL,
+            Retrieval.INSTANCE,
+        ),
+        layout="A tar, a folder of tars, or a pattern such as shard-{000..127}.tar.",
+        verified="real files",
+        proof="Tars of real photographs in three forms of tar, whole and cut at every block, and "
+        "those that the webdataset library writes.",
     )
     takes = TarsOptions
     options: TarsOptions

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ORDER = (
     "demo", "init", "plan", "reindex", "search", "report", "explain", "versions", "diff", "promote",
-    "rollback", "clean", "verify", "train", "evaluate", "chaos", "doctor",
+    "rollback", "clean", "verify", "datasets", "download", "train", "evaluate", "chaos", "doctor",
 )  # fmt: skip
 """The commands as a newcomer meets them."""
 

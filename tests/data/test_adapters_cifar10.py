@@ -10,14 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from data.adapters import cifar10, open_dataset
+from data.adapters import archives, cifar10, open_dataset
 from data.adapters.cifar10 import SIZE
-from data.adapters.png import PNG_OVERHEAD, png
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
@@ -165,35 +161,15 @@ def test_a_batch_is_read_once_for_all_its_pictures(
     dataset = open_dataset("cifar10", str(home), {})
     uris = [one.uri for one in dataset.samples()]
     asked: list[str] = []
-    real = cifar10._content
+    real = archives.content_of
 
     def content(path: str) -> bytes:
         asked.append(path)
         return real(path)
 
-    monkeypatch.setattr(cifar10, "_content", content)
+    monkeypatch.setattr(cifar10, "content_of", content)
     list(dataset.read(uris))
     assert len(asked) <= len(FILES)
-
-
-@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))))
-def test_a_png_shows_the_pixels_it_was_made_of(pixels: Pixels) -> None:
-    made = png(pixels)
-    assert len(made) == pixels.size + pixels.shape[0] + PNG_OVERHEAD
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(made)).convert("RGB")), pixels)
-
-
-def test_the_bytes_of_a_png_are_fixed_for_ever() -> None:
-    made = png(np.arange(6, dtype=np.uint8).reshape(1, 2, 3))
-    assert made.hex() == (
-        "89504e470d0a1a0a0000000d49484452000000020000000108020000007b40e8dd00000012494441"
-        "547801010700f8ff00000102030405002a0010c8715bbd0000000049454e44ae426082"
-    )
-
-
-def test_a_picture_too_large_for_one_block_is_refused() -> None:
-    with pytest.raises(ValueError, match="do not fit one stored block"):
-        png(np.zeros((200, 200, 3), np.uint8))
 
 
 @pytest.mark.slow

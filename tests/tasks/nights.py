@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.adapters import DATASETS
-from data.adapters.base import Card, Dataset
+from data.adapters.base import Dataset
+from data.adapters.card import Card
 from data.manifest import manifest
 from data.sample import Sample
 from data.store import Store

@@ -1,0 +1,18 @@
+"""The named protocols: a number is reported with one of these names, or it says nothing."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from data.protocols.base import Pick, Protocol
+from data.protocols.classes import CLASSES
+from data.protocols.draw import Picture, Sets, sets_of
+from data.protocols.instances import INSTANCES
+
+__all__ = ["PROTOCOLS", "Pick", "Picture", "Protocol", "Sets", "protocols_of", "sets_of"]
+
+PROTOCOLS: Final[Mapping[str, Protocol]] = {**CLASSES, **INSTANCES}
+
+
+def protocols_of(dataset: str) -> tuple[str, ...]:
+    """The names of the protocols that measure on DATASET."""
+    return tuple(name for name, one in PROTOCOLS.items() if one.dataset == dataset)

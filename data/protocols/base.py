@@ -1,0 +1,87 @@
+"""What a protocol is: which pictures ask, answer and teach, what counts, and the measure."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from data.plan import Plan
+
+Relevance = Literal["same_label", "shared_label", "listed", "judged", "caption", "same_pair"]
+"""Which answers are right: those of the query's class (also an object, a product, a place or a
+cluster of copies); those that share a class with it; those that the truth lists for it, junk left
+out; those that judges thought so, as much as they did; its own sentences, or the picture of a
+sentence; its other half, such as the photograph of a sketch."""
+
+Labels = Literal["all", "some", "seen", "unseen"]
+
+Own = Literal["absent", "left_out", "counted"]
+"""Whether the picture that a query is stands in the database: no; yes, and it is left out of the
+query's answers by key and not by rank; yes, and it is an answer (that of its own sentence, say)."""
+
+
+class Pick(Plan):
+    """Some pictures of a dataset: those of some splits, or so many drawn from them.
+
+    Args:
+        splits: the splits that they are of, as the adapter calls them; none named: all.
+        labels: all pictures; those with some label; those whose labels all teach, or none of them.
+        each: pictures drawn of every label; 0: not by label.
+        count: pictures drawn in all; 0: all that are left.
+        without: sets of the protocol whose pictures are left out, drawn before this one.
+    """
+
+    splits: tuple[str, ...] = ()
+    labels: Labels = "all"
+    each: int = Field(default=0, ge=0)
+    count: int = Field(default=0, ge=0)
+    without: tuple[Literal["queries", "train"], ...] = ()
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether lots decide."""
+        return bool(self.each or self.count)
+
+
+class Protocol(Plan):
+    """One way to measure retrieval on a dataset, of which a number is worth only with its name.
+
+    No query is in the database, unless `own` says so.
+
+    Args:
+        dataset: a word of `data.adapters.DATASETS`, or of an adapter to come.
+        queries: the pictures that ask.
+        database: the pictures that answer.
+        train: the pictures that may teach; None: no picture of this dataset.
+        relevance: which answers are right.
+        metric: the headline, with its normalisation: ``map@1000[hits]``, ``map@100[min]``,
+            ``map[all]``; never a bare "mAP@k".
+        also: metrics that papers report beside it.
+        defined: who defined it, and where that can be read.
+        note: what one must know to compare with published numbers.
+        own: whether the picture that a query is stands in the database.
+        lists: whose published lists say the splits: the value of the adapter's option ``lists``;
+            empty: the official splits.
+        frequent: only so many labels count, the most frequent ones, and only pictures that have one
+            of them; 0: all.
+        seen: the share of labels that teach, drawn by lot; 1: all of them.
+        crop: queries are the boxes that the truth gives them, and not the whole picture.
+        sizes: pictures in queries, database and train, as papers state them; 0 where they do not.
+        seed: of what is drawn.
+    """
+
+    dataset: str
+    queries: Pick
+    database: Pick
+    train: Pick | None = None
+    relevance: Relevance
+    metric: str = Field(pattern=r"^[a-z_]+(@[0-9]+)?(\[[a-z0-9<=> -]+\])?$")
+    also: tuple[str, ...] = ()
+    defined: str
+    note: str = ""
+    own: Own = "absent"
+    lists: str = ""
+    frequent: int = Field(default=0, ge=0)
+    seen: float = Field(default=1.0, gt=0, le=1)
+    crop: bool = False
+    sizes: tuple[int, int, int] = (0, 0, 0)
+    seed: str = "nightjar 1"
