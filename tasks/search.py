@@ -273,7 +273,10 @@ def _answer(found: pa.Table) -> pa.Table:
         [
             found["key"],
             pa.array(np.arange(1, len(found) + 1), pa.int32()),
-            pc.cast(found["_distance"], pa.float32()),
+            # Lance rounds: of a row and itself it may say a little less than nothing
+            pc.max_element_wise(
+                pc.cast(found["_distance"], pa.float32()), pa.scalar(0, pa.float32())
+            ),
             found["uri"],
             found["labels"],
         ],

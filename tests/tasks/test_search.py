@@ -171,6 +171,7 @@ def test_an_image_finds_itself(life: "Life") -> None:
         nearest = searcher.search(path.read_bytes(), 1).to_pylist()[0]
         assert nearest["key"] == path.relative_to(life.root).as_posix()
         assert nearest["distance"] == pytest.approx(0, abs=1e-5)
+        assert nearest["distance"] >= 0
         assert nearest["labels"] == [path.parent.name]
 
 
