@@ -9,6 +9,7 @@ from data.adapters.folder import Folder
 from data.adapters.ilsvrc2012 import Ilsvrc2012
 from data.adapters.listed import Listed
 from data.adapters.mnist import Mnist
+from data.adapters.sun397 import Sun397
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
 from data.taxonomy import choose
@@ -19,6 +20,7 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "ilsvrc2012": Ilsvrc2012,
     "list": Listed,
     "mnist": Mnist,
+    "sun397": Sun397,
     "svhn": Svhn,
     "tars": Tars,
 }

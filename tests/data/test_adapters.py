@@ -22,6 +22,7 @@ from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
 from tests.data.miniatures_ilsvrc2012 import ilsvrc2012
+from tests.data.miniatures_sun397 import sun397
 
 Draw = Callable[..., bytes]
 
@@ -99,6 +100,7 @@ MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "ilsvrc2012": ("home", ilsvrc2012),
     "list": ("home.csv", listed),
     "mnist": ("home", mnist),
+    "sun397": ("home", sun397),
     "svhn": ("home", svhn),
     "tars": ("home", tars),
 }
