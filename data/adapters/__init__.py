@@ -12,6 +12,7 @@ from data.adapters.mnist import Mnist
 from data.adapters.sun397 import Sun397
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
+from data.adapters.utzap50k import UtZap50k
 from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
@@ -23,6 +24,7 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "sun397": Sun397,
     "svhn": Svhn,
     "tars": Tars,
+    "utzap50k": UtZap50k,
 }
 
 

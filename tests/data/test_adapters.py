@@ -23,6 +23,7 @@ from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
 from tests.data.miniatures_ilsvrc2012 import ilsvrc2012
 from tests.data.miniatures_sun397 import sun397
+from tests.data.miniatures_utzap50k import utzap50k
 
 Draw = Callable[..., bytes]
 
@@ -103,6 +104,7 @@ MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "sun397": ("home", sun397),
     "svhn": ("home", svhn),
     "tars": ("home", tars),
+    "utzap50k": ("home", utzap50k),
 }
 
 
