@@ -13,6 +13,7 @@ from data.adapters.sun397 import Sun397
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
 from data.adapters.utzap50k import UtZap50k
+from data.adapters.yahoo1m import Yahoo1M
 from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
@@ -25,6 +26,7 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "svhn": Svhn,
     "tars": Tars,
     "utzap50k": UtZap50k,
+    "yahoo1m": Yahoo1M,
 }
 
 

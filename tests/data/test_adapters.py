@@ -24,6 +24,7 @@ from tests.data.matfile import write_mat
 from tests.data.miniatures_ilsvrc2012 import ilsvrc2012
 from tests.data.miniatures_sun397 import sun397
 from tests.data.miniatures_utzap50k import utzap50k
+from tests.data.miniatures_yahoo1m import yahoo1m
 
 Draw = Callable[..., bytes]
 
@@ -105,6 +106,7 @@ MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "svhn": ("home", svhn),
     "tars": ("home", tars),
     "utzap50k": ("home", utzap50k),
+    "yahoo1m": ("home", yahoo1m),
 }
 
 
