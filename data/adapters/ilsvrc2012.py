@@ -2,21 +2,24 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final, Literal
 
 import fsspec
 import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, ValidationInfo, field_validator
 
-from data.adapters.archives import content_of, entries
-from data.adapters.base import Columnar
+from data.adapters.archives import entries
+from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
 from data.adapters.files import Run
-from data.adapters.matlab import load
+from data.adapters.hashnet import names_in
 from data.adapters.objects import files_under
-from data.adapters.rows import row_batches
-from data.adapters.runs import archive_run, run_batches
+from data.adapters.runs import Row, archive_run, rows_of, run_batches, sorted_run
 from data.adapters.stamps import stamp_of
+from data.adapters.wnids import SOLUTION, WNID, classes_of_val
+from data.sample import LISTING
 from data.taxonomy import Retrieval
 
 CLASSES: Final = 1000
@@ -24,17 +27,26 @@ TRAIN: Final = ("ILSVRC2012_img_train.tar", "train", "ILSVRC/Data/CLS-LOC/train"
 VAL: Final = ("ILSVRC2012_img_val.tar", "val", "ILSVRC/Data/CLS-LOC/val")
 """Where below the root a split may lie; the first that is there counts."""
 
-KIT: Final = "ILSVRC2012_devkit_t12"
-DEVKITS: Final = (f"{KIT}.tar.gz", KIT)
-META: Final = "data/meta.mat"
-TRUTH: Final = "data/ILSVRC2012_validation_ground_truth.txt"
-SOLUTION: Final = "LOC_val_solution.csv"
-
 EXTENSIONS: Final = frozenset({"jpeg", "jpg", "png"})
-_WNID: Final = re.compile(r"n\d{8}")
+_SPLIT: Final = LISTING.get_field_index("split")
 _VAL: Final = re.compile(r"(?:\./)?(?:[^/]+/)?(ILSVRC2012_val_\d{8})\.\w+", re.ASCII)
 
 log = logging.getLogger(__name__)
+
+
+class ImagenetOptions(Options):
+    """Whose division is used."""
+
+    lists: Literal["", "hashnet"] = Field(
+        "", description="hashnet: train, test and database of 100 classes, by the lists of HashNet"
+    )
+
+    @field_validator("lists")
+    @classmethod
+    def _say_the_splits(cls, lists: str, others: ValidationInfo) -> str:
+        if lists and others.data.get("splits"):
+            raise ValueError("its lists say the splits, and all of them come: name none")
+        return lists
 
 
 class Ilsvrc2012(Columnar):
@@ -50,6 +62,10 @@ class Ilsvrc2012(Columnar):
     networks. The devkit numbers them 1 to 1000 in another order, and is asked for the WNID. Keys
     are the same in all layouts, and so is their order: ``train/n01440764/n01440764_18.JPEG``,
     ``val/ILSVRC2012_val_00000001.JPEG``. Training pictures cost a header each in the tar.
+
+    With the option ``lists: hashnet`` there are the hundred classes of ``hashnet/train.txt`` alone:
+    its pictures are ``train``, the other training pictures of its classes ``database``, and the
+    validation pictures in ``hashnet/test.txt`` are ``test``.
     """
 
     card = Card(
@@ -105,17 +121,46 @@ class Ilsvrc2012(Columnar):
         ),
     )
 
+    takes = ImagenetOptions
+    options: ImagenetOptions
+
     def listing(self) -> Iterator[pa.RecordBatch]:
         """The pictures, class by class for training and by number for validation.
 
         Raises:
-            FileNotFoundError: a split, or what says its labels, is missing; names it.
+            FileNotFoundError: a split, what says its labels, or a picture of a list is missing;
+                names it.
             ValueError: an archive is cut or holds something else, or a label is none; names it.
         """
+        if self.options.lists:
+            yield from self._divided()
+            return
         if self.wants("train"):
             yield from self._train()
         if self.wants("val"):
             yield from self._val()
+
+    def _divided(self) -> Iterator[pa.RecordBatch]:
+        lists = {split: f"{self.root}/hashnet/{split}.txt" for split in ("train", "test")}
+        train, test = (names_in(path) for path in lists.values())
+        missing = set(train | test)
+        classes = {name[:9] for name in train}
+        for batch in self._train():
+            names = [key.rpartition("/")[2] for key in batch["key"].to_pylist()]
+            if names[0][:9] in classes:
+                missing.difference_update(names)
+                splits = ["train" if name in train else "database" for name in names]
+                yield batch.set_column(_SPLIT, LISTING.field(_SPLIT), pa.array(splits))
+        for batch in self._val():
+            names = pc.replace_substring(batch["key"], "val/", "")
+            batch = batch.filter(pc.is_in(names, value_set=pa.array(sorted(test))))
+            missing.difference_update(key.removeprefix("val/") for key in batch["key"].to_pylist())
+            yield batch.set_column(_SPLIT, LISTING.field(_SPLIT), pa.repeat("test", batch.num_rows))
+        if missing:
+            raise FileNotFoundError(
+                f"{self.root} lacks {len(missing):,} pictures of its hashnet lists, first "
+                f"{min(missing)}."
+            )
 
     def _train(self) -> Iterator[pa.RecordBatch]:
         where = _found(self.root, TRAIN, "training pictures")
@@ -129,7 +174,7 @@ class Ilsvrc2012(Columnar):
         where = _found(self.root, VAL, "validation pictures")
         run, wnids = _val_run(where)
         if "" in wnids:
-            told, source = _truth(self.root)
+            told, source = classes_of_val(self.root)
             for row, key in enumerate(run.keys):
                 stem = key.partition(".")[0]
                 if not wnids[row] and stem not in told:
@@ -153,7 +198,7 @@ def _packed_classes(tar: str) -> Iterator[tuple[str, Run]]:
     stamped = stamp_of(tar)
     for inner in sorted(entries(tar), key=lambda entry: entry.name):
         wnid = inner.name.rpartition("/")[2].removesuffix(".tar")
-        if not _WNID.fullmatch(wnid):
+        if not WNID.fullmatch(wnid):
             raise ValueError(f"{tar} holds {inner.name!r}, which is no tar of a class.")
         run = archive_run(inner.uri, stamped, lambda name: name.rpartition("/")[2])
         for key in run.keys:
@@ -167,82 +212,28 @@ def _classes(folder: str) -> Iterator[tuple[str, Run]]:
     """Each class of FOLDER, a folder a class, in the order of their WNIDs."""
     for run in files_under(folder, EXTENSIONS, "all"):
         wnid = run.folder.rstrip("/")
-        if not _WNID.fullmatch(wnid):
+        if not WNID.fullmatch(wnid):
             raise ValueError(f"{folder}/{run.folder}{run.keys[0]} is in no folder of a WNID.")
         yield wnid, run
 
 
 def _val_run(where: str) -> tuple[Run, list[str]]:
     """The validation pictures by their number, and the WNID of those in a folder of that name."""
-    whole = Run("")
     if where.endswith(".tar"):
         runs = iter([archive_run(where, stamp_of(where), lambda name: name)])
     else:
         runs = files_under(where, EXTENSIONS, "all")
-    rows: list[tuple[str, str, str, int, int, str]] = []
+    rows: list[Row] = []
+    wnid_of: dict[str, str] = {}
     for run in runs:
-        for row in zip(run.keys, run.uris, run.sizes, run.mtimes, run.etags, strict=True):
-            if not _VAL.fullmatch(row[0]):
-                raise ValueError(f"{where} holds {row[0]!r}, which is no validation picture.")
-            rows.append((row[0].rpartition("/")[2], *row))
-    wnids = []
-    for name, key, uri, size, mtime, etag in sorted(rows):
-        if whole.keys and whole.keys[-1] == name:
-            raise ValueError(f"{where} holds {name!r} twice: which of the two counts?")
-        folder = key.removeprefix("./").rpartition("/")[0]
-        wnids.append(folder if _WNID.fullmatch(folder) else "")
-        whole.add(name, uri, size, mtime, etag)
-    return whole, wnids
-
-
-def _truth(root: str) -> tuple[Mapping[str, str], str]:
-    """The WNID of each validation picture by its name without suffix, and the file that says so."""
-    fs, path = fsspec.url_to_fs(root)
-    for devkit in DEVKITS:
-        if fs.exists(f"{path}/{devkit}"):
-            home = f"{root}/{devkit}" + f"::{KIT}" * devkit.endswith(".gz")
-            return _ground_truth(f"{home}/{TRUTH}", _wnids(f"{home}/{META}")), f"{home}/{TRUTH}"
-    if fs.exists(f"{path}/{SOLUTION}"):
-        return _solution(f"{root}/{SOLUTION}"), f"{root}/{SOLUTION}"
-    raise FileNotFoundError(
-        f"Nothing in {root} says which classes the validation pictures are: it should hold one of "
-        f"{', '.join((*DEVKITS, SOLUTION))}."
-    )
-
-
-def _wnids(path: str) -> dict[int, str]:
-    """The WNID of each of the devkit's ids that is a class and none above them."""
-    synsets: Any = load(path, "synsets")["synsets"]
-    try:
-        return {
-            int(one["ILSVRC2012_ID"].item()): str(one["WNID"])
-            for one in synsets
-            if int(one["num_children"].item()) == 0
-        }
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path}: 'synsets' should be structs of ILSVRC2012_ID, WNID and num_children."
-        ) from error
-
-
-def _ground_truth(path: str, wnids: Mapping[int, str]) -> dict[str, str]:
-    told = {}
-    for number, line in enumerate(content_of(path).split(), 1):
-        if not line.isdigit() or int(line) not in wnids:
-            raise ValueError(f"{path}: line {number} is {line!r}, none of the {len(wnids)} ids.")
-        told[f"ILSVRC2012_val_{number:08d}"] = wnids[int(line)]
-    return told
-
-
-def _solution(path: str) -> dict[str, str]:
-    told = {}
-    kinds = {"ImageId": pa.string(), "PredictionString": pa.string()}
-    for batch in row_batches(path, kinds):
-        for name, said in zip(*(batch[column].to_pylist() for column in kinds), strict=True):
-            told[name] = said.split(" ")[0]
-            if not _WNID.fullmatch(told[name]):
-                raise ValueError(f"{path}: {name} is {said!r}, which begins with no WNID.")
-    return told
+        for key, uri, size, mtime, etag in rows_of(run):
+            if not _VAL.fullmatch(key):
+                raise ValueError(f"{where} holds {key!r}, which is no validation picture.")
+            folder, _, name = key.removeprefix("./").rpartition("/")
+            rows.append((name, uri, size, mtime, etag))
+            wnid_of[name] = folder if WNID.fullmatch(folder) else ""
+    whole = sorted_run(rows, where)
+    return whole, [wnid_of[name] for name in whole.keys]
 
 
 def _tell(where: str, classes: int) -> None:

@@ -1,13 +1,16 @@
 """Files of an archive as a run, as those of a folder are; and runs as rows of a listing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from data.adapters.archives import Entry, entries
+from data.adapters.archives import entries
 from data.adapters.columns import at_most_one, listing_batch
 from data.adapters.files import ROWS, Run
 from data.adapters.stamps import Stamp
+
+Row = tuple[str, str, int, int, str]
+"""Key, uri, size, time stamp and etag of a file, as `Run.add` takes them."""
 
 
 def archive_run(archive: str, stamped: Stamp, key_of: Callable[[str], str]) -> Run:
@@ -18,19 +21,32 @@ def archive_run(archive: str, stamped: Stamp, key_of: Callable[[str], str]) -> R
 
     Raises:
         FileNotFoundError: it is not there.
-        ValueError: it is cut, damaged or none, or two of its files have the same key.
+        ValueError: it is cut, damaged or none, or two of its files have the same key; names it.
     """
-    return sorted_run(((key_of(entry.name), entry) for entry in entries(archive)), stamped, archive)
+    found = ((key_of(entry.name), entry) for entry in entries(archive))
+    rows = (
+        (key, entry.uri, entry.size, stamped.mtime, stamped.etag) for key, entry in found if key
+    )
+    return sorted_run(rows, archive)
 
 
-def sorted_run(found: Iterator[tuple[str, Entry]], stamped: Stamp, archive: str) -> Run:
-    """FOUND, files of ARCHIVE and their keys, as `archive_run` gives them."""
+def sorted_run(rows: Iterable[Row], where: str) -> Run:
+    """ROWS, which lie in WHERE, in the order of their keys.
+
+    Raises:
+        ValueError: two have the same key; names both.
+    """
     run = Run("")
-    for key, entry in sorted(((key, one) for key, one in found if key), key=lambda pair: pair[0]):
-        if run.keys and run.keys[-1] == key:
-            raise ValueError(f"{archive} holds {key!r} twice: which of the two counts?")
-        run.add(key, entry.uri, entry.size, stamped.mtime, stamped.etag)
+    for row in sorted(rows):
+        if run.keys and run.keys[-1] == row[0]:
+            raise ValueError(f"{where} holds {row[0]!r} twice: which of the two counts?")
+        run.add(*row)
     return run
+
+
+def rows_of(run: Run) -> Iterator[Row]:
+    """The files of RUN one by one."""
+    return zip(run.keys, run.uris, run.sizes, run.mtimes, run.etags, strict=True)
 
 
 def run_batches(

@@ -17,7 +17,7 @@ from data.adapters.columns import lists
 from data.adapters.files import Run
 from data.adapters.objects import files_under
 from data.adapters.rows import column_names, row_batches
-from data.adapters.runs import archive_run, run_batches
+from data.adapters.runs import archive_run, rows_of, run_batches, sorted_run
 from data.adapters.stamps import stamp_of
 from data.taxonomy import Retrieval
 
@@ -136,16 +136,9 @@ def _run(where: str) -> Run:
     if where.endswith(".zip"):
         run = archive_run(where, stamp_of(where), plain)
     else:
-        run = Run("")
-        rows = [
-            (plain(row[0]), *row[1:])
-            for part in files_under(where, frozenset({"jpg"}), "all")
-            for row in zip(part.keys, part.uris, part.sizes, part.mtimes, part.etags, strict=True)
-        ]
-        for key, uri, size, mtime, etag in sorted(rows):
-            if run.keys and run.keys[-1] == key:
-                raise ValueError(f"{where} holds {key!r} twice: which of the two counts?")
-            run.add(key, uri, size, mtime, etag)
+        runs = files_under(where, frozenset({"jpg"}), "all")
+        rows = ((plain(row[0]), *row[1:]) for part in runs for row in rows_of(part))
+        run = sorted_run(rows, where)
     for key in run.keys:
         if not _NAME.fullmatch(key):
             raise ValueError(f"{where} holds {key!r}, which is in no category of shoes.")

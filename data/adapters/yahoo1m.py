@@ -56,7 +56,7 @@ class Yahoo1M(Columnar):
     A path is relative to the root. The key is the path or URL as it is written; for folders it
     begins with the split. Other classes than 116 are refused, unless the option ``classes`` says
     so; so are a path that comes twice, in one split or in both, and a product in both splits. Other
-    counts than those of the papers are logged and no error. Of a row 16 bytes are remembered.
+    counts than those of the papers are logged and no error. Of a product 8 bytes are remembered.
     """
 
     card = Card(
@@ -123,18 +123,20 @@ class Yahoo1M(Columnar):
                 )  # fmt: skip
 
     def _of_tables(self, rows: dict[str, Rows]) -> Iterator[tuple[str, pa.RecordBatch]]:
-        paths = SeenKeys()
         products: dict[str, list[Any]] = {split: [np.empty(0, np.uint64)] for split in rows}
-        for split, read in rows.items():
-            for batch in read():
-                paths.add(batch["path"])
-                known = pc.filter(batch["product"], pc.not_equal(batch["product"], ""))
-                products[split].append(np.unique(marks(known)))
-                yield split, self._listed(split, batch)
-        _refuse_twice(self.root, rows, "path", paths.suspects())
+        with SeenKeys() as paths:
+            for split, read in rows.items():
+                for batch in read():
+                    paths.add(batch["path"])
+                    known = pc.filter(batch["product"], pc.not_equal(batch["product"], ""))
+                    products[split].append(np.unique(marks(known)))
+                    yield split, self._listed(split, batch)
+            suspects = paths.suspects()
+        _refuse_twice(self.root, rows, "path", suspects)
         if len(products) == len(SPLITS):
             first, second = (np.unique(np.concatenate(one)) for one in products.values())
-            _refuse_twice(self.root, rows, "product", np.intersect1d(first, second), across=True)
+            shared = np.intersect1d(first, second)
+            _refuse_twice(self.root, rows, "product", shared, across=True)
 
     def _listed(self, split: str, batch: pa.RecordBatch) -> pa.RecordBatch:
         uris = _beside(self.root, batch["path"])

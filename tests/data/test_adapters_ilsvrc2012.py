@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from data.adapters import open_dataset
+from data.protocols import PROTOCOLS, Picture, sets_of
 from data.sample import Sample
 from tests.data.matfile import write_mat
 from tests.data.miniatures_ilsvrc2012 import (
@@ -171,6 +172,58 @@ def test_truths_that_are_none_are_named(tmp_path: Path, draw: Draw) -> None:
     write_mat(tmp_path / KIT / "data/meta.mat", {"synsets": [{"*": 0, "WNID": "n01440764"}]})
     with pytest.raises(ValueError, match=r"meta\.mat: 'synsets' should be structs"):
         samples(tmp_path, "val")
+
+
+def hashnet(root: Path, train: list[str], test: list[str]) -> None:
+    (root / "hashnet").mkdir()
+    for split, names in (("train", train), ("test", test)):
+        lines = [f"/home/of/authors/image/{name} 0 1 0\n" for name in names]
+        (root / f"hashnet/{split}.txt").write_text("".join(lines))
+
+
+def test_the_lists_of_hashnet_say_three_splits_of_their_classes(tmp_path: Path, draw: Draw) -> None:
+    home = tmp_path / "home"
+    ilsvrc2012(home, draw)
+    train = [f"{wnid}_{number}.JPEG" for wnid in sorted(IDS.values())[:2] for number in (9, 2)]
+    hashnet(home, train, [val_name(3), val_name(2)])
+    found = list(open_dataset("ilsvrc2012", str(home), {"lists": "hashnet"}).samples())
+    assert [(one.key.rpartition("/")[2], one.split) for one in found] == [
+        ("n01440764_18.JPEG", "database"),
+        ("n01440764_2.JPEG", "train"),
+        ("n01440764_9.JPEG", "train"),
+        ("n01443537_18.JPEG", "database"),
+        ("n01443537_2.JPEG", "train"),
+        ("n01443537_9.JPEG", "train"),
+        (val_name(2), "test"),
+        (val_name(3), "test"),
+    ]
+    sets = sets_of(
+        [Picture(one.key, one.labels, one.split) for one in found], PROTOCOLS["imagenet100-hashnet"]
+    )
+    assert (len(sets.queries), len(sets.database), len(sets.train)) == (2, 6, 4)
+    assert set(sets.train) < set(sets.database)
+
+
+def test_lists_of_hashnet_that_do_not_fit_are_named(tmp_path: Path, draw: Draw) -> None:
+    home = tmp_path / "home"
+    ilsvrc2012(home, draw)
+    dataset = open_dataset("ilsvrc2012", str(home), {"lists": "hashnet"})
+    with pytest.raises(FileNotFoundError, match=r"hashnet/train\.txt"):
+        list(dataset.samples())
+    hashnet(home, ["n01440764_7.JPEG", "n01440764_2.JPEG"], [val_name(1)])
+    with pytest.raises(FileNotFoundError, match=r"lacks 1 pictures .*first n01440764_7\.JPEG"):
+        list(dataset.samples())
+    for line, said in (
+        ("a/x.JPEG 0 1\nb/x.JPEG 1 0\n", r"x\.JPEG of row 2 is there twice"),
+        ("x.JPEG\n", "row 1 is no path"),
+        ("x.JPEG 7\n", "row 1 is no path"),
+        ("x.JPEG 1\n\n", "row 2 is no path"),
+    ):
+        (home / "hashnet/test.txt").write_text(line)
+        with pytest.raises(ValueError, match=rf"hashnet/test\.txt: {said}"):
+            list(dataset.samples())
+    with pytest.raises(ValueError, match=r"option lists is 'hashnet'.*say the splits"):
+        open_dataset("ilsvrc2012", str(home), {"lists": "hashnet", "splits": ["train"]})
 
 
 def test_the_real_thousand_classes_and_photographs_come_out_in_their_order(
