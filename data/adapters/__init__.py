@@ -6,19 +6,27 @@ from typing import Any, Final
 from data.adapters.base import Dataset
 from data.adapters.cifar10 import Cifar10
 from data.adapters.folder import Folder
+from data.adapters.ilsvrc2012 import Ilsvrc2012
 from data.adapters.listed import Listed
 from data.adapters.mnist import Mnist
+from data.adapters.sun397 import Sun397
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
+from data.adapters.utzap50k import UtZap50k
+from data.adapters.yahoo1m import Yahoo1M
 from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cifar10": Cifar10,
     "folder": Folder,
+    "ilsvrc2012": Ilsvrc2012,
     "list": Listed,
     "mnist": Mnist,
+    "sun397": Sun397,
     "svhn": Svhn,
     "tars": Tars,
+    "utzap50k": UtZap50k,
+    "yahoo1m": Yahoo1M,
 }
 
 

@@ -21,6 +21,10 @@ from data.adapters import DATASETS, open_dataset
 from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
+from tests.data.miniatures_ilsvrc2012 import ilsvrc2012
+from tests.data.miniatures_sun397 import sun397
+from tests.data.miniatures_utzap50k import utzap50k
+from tests.data.miniatures_yahoo1m import yahoo1m
 
 Draw = Callable[..., bytes]
 
@@ -95,10 +99,14 @@ def svhn(root: Path, draw: Draw) -> dict[str, Any]:
 MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "cifar10": ("home", cifar10),
     "folder": ("home", folder),
+    "ilsvrc2012": ("home", ilsvrc2012),
     "list": ("home.csv", listed),
     "mnist": ("home", mnist),
+    "sun397": ("home", sun397),
     "svhn": ("home", svhn),
     "tars": ("home", tars),
+    "utzap50k": ("home", utzap50k),
+    "yahoo1m": ("home", yahoo1m),
 }
 
 
