@@ -6,6 +6,7 @@ from typing import Any, Final
 from data.adapters.base import Dataset
 from data.adapters.cifar10 import Cifar10
 from data.adapters.folder import Folder
+from data.adapters.gldv1 import Gldv1
 from data.adapters.gldv2 import Gldv2
 from data.adapters.listed import Listed
 from data.adapters.mnist import Mnist
@@ -16,6 +17,7 @@ from data.taxonomy import choose
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cifar10": Cifar10,
     "folder": Folder,
+    "gldv1": Gldv1,
     "gldv2": Gldv2,
     "list": Listed,
     "mnist": Mnist,

@@ -13,7 +13,7 @@ from pydantic import Field
 from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
 from data.adapters.columns import at_most_one, lists
-from data.adapters.landmarks import Array, Ids, columns_of, listed, numbers
+from data.adapters.landmarks import Array, Ids, columns_of, ids_of, listed, numbers
 from data.adapters.rows import row_batches
 from data.taxonomy import Retrieval
 
@@ -163,7 +163,7 @@ class Gldv2(Columnar):
         labelled, landmarks = _pairs(path)
         known = Ids(labelled, path)
         path = self._list("index.csv")
-        ids = _ids(path)
+        ids = ids_of(path)
         return self._labelled("index", path, ids, np.append(landmarks, -1)[known.rows(ids)])
 
     def _labelled(self, space: str, path: str, ids: Array, landmarks: Array) -> tuple[Ids, Say]:
@@ -181,7 +181,7 @@ class Gldv2(Columnar):
 
     def _test(self) -> tuple[Ids, Say]:
         path = self._list("test.csv")
-        ids = _ids(path)
+        ids = ids_of(path)
         recognition = self._solution("recognition", "landmarks", ids, "train")
         retrieval = self._solution("retrieval", "images", ids, "answer/index")
 
@@ -259,10 +259,6 @@ def _pairs(path: str) -> tuple[Array, Array]:
         ids.append(found)
         landmarks.append(batch["landmark_id"].to_numpy())
     return np.concatenate(ids), np.concatenate(landmarks)
-
-
-def _ids(path: str) -> Array:
-    return np.concatenate([np.empty(0, np.uint64), *(ids for ids, _ in columns_of(path, {}))])
 
 
 def _clean(path: str) -> tuple[Array, Array]:

@@ -83,6 +83,11 @@ def columns_of(path: str, kinds: Mapping[str, pa.DataType]) -> Iterator[tuple[Ar
         yield numbers(batch["id"], path), batch
 
 
+def ids_of(path: str) -> Array:
+    """All of the column ``id`` of the list at PATH, (N,) uint64, in its order."""
+    return np.concatenate([np.empty(0, np.uint64), *(ids for ids, _ in columns_of(path, {}))])
+
+
 def numbers(ids: pa.Array, path: str) -> Array:
     """IDS, texts of 16 hex digits in the file PATH, as (N,) uint64.
 

@@ -63,3 +63,21 @@ def gldv2(root: Path, draw: Draw, packed: bool = True) -> dict[str, Any]:
                 (root / split / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / split / name).write_bytes(picture)
     return {}
+
+
+def gldv1(root: Path, draw: Draw, folders: bool = True) -> dict[str, Any]:
+    """Two pictures of three in each split; in FOLDERS of its digits, or flat."""
+    root.mkdir()
+    for split, ids in (("train", TRAIN), ("index", INDEX), ("test", TEST)):
+        rows = [["id", "url"], *([one, f"http://x/{one}"] for one in ids)]
+        if split == "train":
+            for row, landmark in zip(
+                rows, ("landmark_id", "12", "None", "12", "14950"), strict=True
+            ):
+                row.append(landmark)
+        (root / f"{split}.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+        for number, one in enumerate(ids[:-1]):
+            path = root / split / (by_digits(one) if folders else f"{one}.jpg")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(draw(number))
+    return {}

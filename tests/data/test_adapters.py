@@ -21,7 +21,7 @@ from data.adapters import DATASETS, open_dataset
 from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
-from tests.data.miniatures_landmarks import gldv2
+from tests.data.miniatures_landmarks import gldv1, gldv2
 
 Draw = Callable[..., bytes]
 
@@ -96,6 +96,7 @@ def svhn(root: Path, draw: Draw) -> dict[str, Any]:
 MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "cifar10": ("home", cifar10),
     "folder": ("home", folder),
+    "gldv1": ("home", gldv1),
     "gldv2": ("home", gldv2),
     "list": ("home.csv", listed),
     "mnist": ("home", mnist),
