@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from data.adapters.base import Dataset
 from data.adapters.cifar10 import Cifar10
+from data.adapters.clickture import Clickture
 from data.adapters.folder import Folder
 from data.adapters.gldv1 import Gldv1
 from data.adapters.gldv2 import Gldv2
@@ -16,6 +17,7 @@ from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cifar10": Cifar10,
+    "clickture": Clickture,
     "folder": Folder,
     "gldv1": Gldv1,
     "gldv2": Gldv2,

@@ -21,6 +21,7 @@ from data.adapters import DATASETS, open_dataset
 from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
+from tests.data.miniatures_clickture import clickture
 from tests.data.miniatures_landmarks import gldv1, gldv2
 
 Draw = Callable[..., bytes]
@@ -95,6 +96,7 @@ def svhn(root: Path, draw: Draw) -> dict[str, Any]:
 
 MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "cifar10": ("home", cifar10),
+    "clickture": ("home", clickture),
     "folder": ("home", folder),
     "gldv1": ("home", gldv1),
     "gldv2": ("home", gldv2),
