@@ -11,6 +11,8 @@ from data.adapters.gldv1 import Gldv1
 from data.adapters.gldv2 import Gldv2
 from data.adapters.listed import Listed
 from data.adapters.mnist import Mnist
+from data.adapters.roxford5k import Roxford5k
+from data.adapters.rparis6k import Rparis6k
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
 from data.taxonomy import choose
@@ -23,6 +25,8 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "gldv2": Gldv2,
     "list": Listed,
     "mnist": Mnist,
+    "roxford5k": Roxford5k,
+    "rparis6k": Rparis6k,
     "svhn": Svhn,
     "tars": Tars,
 }

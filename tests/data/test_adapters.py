@@ -23,6 +23,7 @@ from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
 from tests.data.miniatures_clickture import clickture
 from tests.data.miniatures_landmarks import gldv1, gldv2
+from tests.data.miniatures_revisited import roxford5k, rparis6k
 
 Draw = Callable[..., bytes]
 
@@ -102,6 +103,8 @@ MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "gldv2": ("home", gldv2),
     "list": ("home.csv", listed),
     "mnist": ("home", mnist),
+    "roxford5k": ("home", roxford5k),
+    "rparis6k": ("home", rparis6k),
     "svhn": ("home", svhn),
     "tars": ("home", tars),
 }
