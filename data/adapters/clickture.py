@@ -3,7 +3,7 @@
 import fnmatch
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
@@ -32,6 +32,13 @@ from data.taxonomy import Retrieval
 
 WEIGHTS: Final[Mapping[str, int]] = {"excellent": 3, "good": 2, "bad": 0}
 """What the judgements count."""
+
+NEEDED: Final[Mapping[str, Set[str]]] = {
+    "log_columns": {"key", "query", "clicks"},
+    "dev_columns": {"key", "query", "label"},
+    "image_columns": {"key", "image"},
+}
+"""What the columns that an option names must be among others."""
 
 MEMORY: Final = 512
 """MB in which clicks and pictures are brought together."""
@@ -63,12 +70,8 @@ class ClicktureOptions(Options):
 
     @field_validator("log_columns", "dev_columns", "image_columns")
     @classmethod
-    def _complete(cls, columns: tuple[str, ...], field: "object") -> tuple[str, ...]:
-        needed = {
-            "log_columns": {"key", "query", "clicks"},
-            "dev_columns": {"key", "query", "label"},
-            "image_columns": {"key", "image"},
-        }[getattr(field, "field_name", "")]
+    def _complete(cls, columns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        needed = NEEDED[info.field_name or ""]
         if not needed <= set(columns) or len(set(columns)) < len(columns):
             raise ValueError(f"each column once, and {', '.join(sorted(needed))} among them")
         return columns
