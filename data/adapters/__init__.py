@@ -5,10 +5,15 @@ from typing import Any, Final
 
 from data.adapters.base import Dataset
 from data.adapters.cifar10 import Cifar10
+from data.adapters.clickture import Clickture
 from data.adapters.folder import Folder
+from data.adapters.gldv1 import Gldv1
+from data.adapters.gldv2 import Gldv2
 from data.adapters.ilsvrc2012 import Ilsvrc2012
 from data.adapters.listed import Listed
 from data.adapters.mnist import Mnist
+from data.adapters.roxford5k import Roxford5k
+from data.adapters.rparis6k import Rparis6k
 from data.adapters.sun397 import Sun397
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
@@ -18,10 +23,15 @@ from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cifar10": Cifar10,
+    "clickture": Clickture,
     "folder": Folder,
+    "gldv1": Gldv1,
+    "gldv2": Gldv2,
     "ilsvrc2012": Ilsvrc2012,
     "list": Listed,
     "mnist": Mnist,
+    "roxford5k": Roxford5k,
+    "rparis6k": Rparis6k,
     "sun397": Sun397,
     "svhn": Svhn,
     "tars": Tars,

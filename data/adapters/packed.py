@@ -1,33 +1,51 @@
-"""Pictures in a packed tar (``.tar.gz``), which can be read from its start on and in no other way.
+"""Files packed as a whole, tars (``.tgz``) and tables (``.tsv.gz``): read from the start on.
 
-A uri is ``ARCHIVE.tar.gz::NAME#OFFSET,LENGTH``, counted in the tar as it is unpacked. In the order
-of the archive all pictures together cost a process one pass, for it remembers how far it has come;
-going back begins anew. Nothing is unpacked to a disk, and no file stays open.
+A uri is ``PATH#OFFSET,LENGTH``, counted in what PATH unpacks to. In their order all ranges of a
+file together cost a thread one pass, in however many calls: it is remembered how far the file was
+unpacked, and the nearest place behind is where the next range goes on. Going back further than
+that begins anew. Nothing is unpacked to a disk, and no file stays open.
 """
 
+import bz2
 import gzip
 import io
+import lzma
 import sys
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import IO, Any, Final, cast
 
 from data.adapters.archives import Entry
 from data.adapters.headers import DamagedTar, headers
-from data.adapters.reading import Place, member_of, place_of, read_uri, read_uris
+from data.adapters.reading import place_of, read_uri, read_uris
 from data.adapters.stamps import Stamp, stamp_of
 
 PIECE: Final = 1 << 20
 """Bytes that are read, or unpacked and thrown away, at once."""
 
-SUFFIXES: Final = (".tar.gz", ".tgz")
+HELD: Final = 16
+"""Places in packed files that are remembered while nobody reads there; 1.2 MB each, more of xz."""
 
-_BROKEN: Final = (EOFError, zlib.error, gzip.BadGzipFile)
+BROKEN: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+"""What a packed file that is cut or damaged raises."""
+
+_FORMS: Final[Mapping[str, Callable[[IO[bytes]], Any]]] = {
+    ".gz": lambda packed: gzip.GzipFile(fileobj=packed),
+    ".tgz": lambda packed: gzip.GzipFile(fileobj=packed),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+}
+
+
+def is_packed(path: str) -> bool:
+    """Whether the file at PATH is, by its name, packed as a whole."""
+    return path.lower().endswith(tuple(_FORMS))
 
 
 def packed_entries(archive: str) -> Iterator[Entry]:
-    """The regular files in ARCHIVE in its order; all of it is unpacked on the way, none is kept.
+    """The regular files in the packed tar ARCHIVE in its order; all of it is unpacked on the way.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -38,9 +56,8 @@ def packed_entries(archive: str) -> Iterator[Entry]:
         # how long it is when unpacked is not known; where it ends too soon its packing says so
         for member in headers(_unpacked(archive, stamp_of(archive).size), sys.maxsize, archive):
             count += 1
-            uri = f"{archive}::{member.name}#{member.offset},{member.length}"
-            yield Entry(member.name, uri, member.length)
-    except (DamagedTar, *_BROKEN) as error:
+            yield Entry(member.name, f"{archive}#{member.offset},{member.length}", member.length)
+    except (DamagedTar, *BROKEN) as error:
         raise DamagedTar(
             f"{archive} is cut, damaged or no packed tar: {count:,} files could be told. Get it "
             "again."
@@ -50,67 +67,97 @@ def packed_entries(archive: str) -> Iterator[Entry]:
 def read_packed(uris: Sequence[str]) -> Iterator[bytes | OSError]:
     """The bytes of each of URIS, in their order, or the `OSError` that kept them away.
 
-    Those that are in no packed tar are read as ever.
+    Those that are no ranges of packed files are read as ever.
     """
-    if not any(_is_packed(place_of(uri)) for uri in uris):
-        return read_uris(uris)
-    return map(_read, uris)
+    for path, group in groupby(uris, _packed_file):
+        some = list(group)
+        yield from _ranges(path, some) if path else read_uris(some)
 
 
-def _is_packed(place: Place) -> bool:
-    archive, member = member_of(place.path)
-    return bool(member) and place.length is not None and archive.lower().endswith(SUFFIXES)
-
-
-def _read(uri: str) -> bytes | OSError:
+def _packed_file(uri: str) -> str:
+    """The packed file that URI is a range of; empty where it is none."""
     place = place_of(uri)
-    if not _is_packed(place):
-        return read_uri(uri)
-    archive, _ = member_of(place.path)
+    return place.path if place.length is not None and is_packed(place.path) else ""
+
+
+def _ranges(path: str, uris: Sequence[str]) -> Iterator[bytes | OSError]:
     try:
-        content = _HELD.range(archive, stamp_of(archive), place.offset, place.length or 0)
+        stamped = stamp_of(path)
     except OSError as error:
-        return error
-    if len(content) != place.length:
-        return OSError(f"{uri}: the archive is cut or damaged, or is no longer the one listed.")
-    return content
+        yield from [error] * len(uris)
+        return
+    for uri in uris:
+        place = place_of(uri)
+        try:
+            content = _PLACES.range(path, stamped, place.offset, place.length or 0)
+        except OSError as error:
+            yield error
+            continue
+        if len(content) == place.length:
+            yield content
+        else:
+            yield OSError(f"{uri}: the file is cut or damaged, or is no longer the one listed.")
 
 
-class _Held:
-    """The archive that was read last, and how far it has been unpacked."""
+class _Unpacking:
+    """The file at PATH as it was when STAMPED, and how far it has been unpacked."""
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.of: tuple[str, Stamp] | None = None
-        self.stream: IO[bytes] | None = None
+    def __init__(self, path: str, stamped: Stamp) -> None:
+        self.of = (path, stamped)
+        self.stream = _unpacked(path, stamped.size)
         self.at = 0
+        self.broken = False
 
-    def range(self, archive: str, stamped: Stamp, offset: int, length: int) -> bytes:
-        """LENGTH bytes from OFFSET on of ARCHIVE unpacked; fewer where it ends or is damaged."""
-        with self.lock:
-            if self.stream is None or self.of != (archive, stamped) or offset < self.at:
-                self.of, self.at = (archive, stamped), 0
-                self.stream = _unpacked(archive, stamped.size)
-            try:
-                while self.at < offset and self._take(min(PIECE, offset - self.at)):
-                    pass
-                return self._take(length) if self.at == offset else b""
-            except _BROKEN:
-                self.stream = None
-                return b""
+    def range(self, offset: int, length: int) -> bytes:
+        """LENGTH bytes from OFFSET on; fewer where it ends or is damaged, then none behind it."""
+        if self.broken:
+            return b""
+        try:
+            while self.at < offset and self._take(min(PIECE, offset - self.at)):
+                pass
+            return self._take(length) if self.at == offset else b""
+        except BROKEN:
+            self.broken, self.at = True, offset + length
+            return b""
 
     def _take(self, count: int) -> bytes:
-        content = self.stream.read(count) if self.stream else b""
+        content = self.stream.read(count)
         self.at += len(content)
         return content
 
 
-_HELD: Final = _Held()
+class _Places:
+    """The places where nobody reads now, the one left last at the end; threads share them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.left: list[_Unpacking] = []
+
+    def range(self, path: str, stamped: Stamp, offset: int, length: int) -> bytes:
+        """LENGTH bytes from OFFSET on of what PATH unpacks to, from the nearest place behind."""
+        place = self._nearest((path, stamped), offset) or _Unpacking(path, stamped)
+        content = place.range(offset, length)  # where it raises, nobody goes on from there
+        with self.lock:
+            self.left.append(place)
+            del self.left[:-HELD]
+        return content
+
+    def _nearest(self, of: tuple[str, Stamp], offset: int) -> _Unpacking | None:
+        with self.lock:
+            behind = [place for place in self.left if place.of == of and place.at <= offset]
+            nearest = max(behind, key=lambda place: place.at, default=None)
+            if nearest:
+                self.left.remove(nearest)
+            return nearest
 
 
-def _unpacked(archive: str, size: int) -> IO[bytes]:
-    packed = io.BufferedReader(_Pieces(archive, size), PIECE)
-    return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+_PLACES: Final = _Places()
+
+
+def _unpacked(path: str, size: int) -> IO[bytes]:
+    """The packed file at PATH, of SIZE bytes, to read as it unpacks."""
+    form = next(form for suffix, form in _FORMS.items() if path.lower().endswith(suffix))
+    return cast(IO[bytes], form(cast(IO[bytes], io.BufferedReader(_Pieces(path, size), PIECE))))
 
 
 class _Pieces(io.RawIOBase):
@@ -122,6 +169,15 @@ class _Pieces(io.RawIOBase):
     def readable(self) -> bool:
         """Yes."""
         return True
+
+    def seekable(self) -> bool:
+        """Yes, though nobody goes back."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to OFFSET, from start, here or end."""
+        self.at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.size}[whence]
+        return self.at
 
     def readinto(self, buffer: Any) -> int:
         """Fill BUFFER with what comes next; how many bytes that were."""

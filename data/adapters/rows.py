@@ -76,8 +76,8 @@ def row_batches(
     ``pa.binary()`` for what need not be text; those of a Parquet file as they are.
 
     Raises:
-        ValueError: a row is not as long as the header, or not UTF-8, or says no number where one
-            should be; names file and row.
+        ValueError: a column is not there, or a row is not as long as the header, or not UTF-8, or
+            says no number where one should be; names file and column or row.
     """
     try:
         with _opened(path) as file:
@@ -88,7 +88,7 @@ def row_batches(
             passed = _Passed(path, dialect)
             yield from _csv(path, file, kinds, passed)
             passed.tell()
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 from data.adapters.archives import entries
 from data.adapters.columns import at_most_one, listing_batch
 from data.adapters.files import ROWS, Run
-from data.adapters.stamps import Stamp
+from data.adapters.packed import is_packed, packed_entries
+from data.adapters.stamps import Stamp, stamp_of
 
 Row = tuple[str, str, int, int, str]
 """Key, uri, size, time stamp and etag of a file, as `Run.add` takes them."""
@@ -23,11 +24,37 @@ def archive_run(archive: str, stamped: Stamp, key_of: Callable[[str], str]) -> R
         FileNotFoundError: it is not there.
         ValueError: it is cut, damaged or none, or two of its files have the same key; names it.
     """
-    found = ((key_of(entry.name), entry) for entry in entries(archive))
-    rows = (
-        (key, entry.uri, entry.size, stamped.mtime, stamped.etag) for key, entry in found if key
-    )
-    return sorted_run(rows, archive)
+    return sorted_run(_rows(archive, stamped, key_of), archive)
+
+
+def archive_rows(archive: str, key_of: Callable[[str], str]) -> Iterator[Row]:
+    """The files of ARCHIVE, packed or not, in its order; all carry the archive's stamp.
+
+    KEY_OF gives a file's key by its name, empty where it is to be left out.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is cut, damaged or none; names it.
+    """
+    return _rows(archive, stamp_of(archive), key_of)
+
+
+def _rows(archive: str, stamped: Stamp, key_of: Callable[[str], str]) -> Iterator[Row]:
+    for entry in packed_entries(archive) if is_packed(archive) else entries(archive):
+        if key := key_of(entry.name):
+            yield key, entry.uri, entry.size, stamped.mtime, stamped.etag
+
+
+def runs_of(rows: Iterable[Row]) -> Iterator[Run]:
+    """ROWS in their order, in runs of at most `ROWS`."""
+    run = Run("")
+    for row in rows:
+        run.add(*row)
+        if len(run.keys) == ROWS:
+            yield run
+            run = Run("")
+    if run.keys:
+        yield run
 
 
 def sorted_run(rows: Iterable[Row], where: str) -> Run:

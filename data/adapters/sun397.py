@@ -12,10 +12,10 @@ from pydantic import Field, ValidationInfo, field_validator
 from data.adapters.archives import content_of, entries
 from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
-from data.adapters.files import ROWS, Run
+from data.adapters.files import Run
 from data.adapters.objects import files_under
-from data.adapters.packed import SUFFIXES, packed_entries, read_packed
-from data.adapters.runs import archive_run, run_batches
+from data.adapters.packed import read_packed
+from data.adapters.runs import Row, archive_rows, archive_run, run_batches, runs_of
 from data.adapters.stamps import stamp_of
 from data.taxonomy import Retrieval
 
@@ -24,6 +24,7 @@ HOME: Final = "http://vision.princeton.edu/projects/2010/SUN"
 PLACES: Final = ("SUN397", "SUN397.tar", "SUN397.tar.gz")
 """What below the root holds the pictures; the first that is there counts."""
 
+PACKED: Final = (".tar.gz", ".tgz")
 REST: Final = "rest"
 _FOLD: Final = {"train": "Training", "test": "Testing"}
 _NAME: Final = re.compile(r"(?:\./)?(?:SUN397/)?([a-z]/(.+)/[^/]+\.jpg)")
@@ -142,7 +143,7 @@ class Sun397(Columnar):
 def _home(root: str) -> str:
     """The folder or archive of the pictures."""
     fs, path = fsspec.url_to_fs(root)
-    if root.endswith((".tar", *SUFFIXES)) and fs.exists(path):
+    if root.endswith((".tar", *PACKED)) and fs.exists(path):
         return root
     for name in PLACES:
         if fs.exists(f"{path}/{name}"):
@@ -153,29 +154,21 @@ def _home(root: str) -> str:
 
 
 def _runs(home: str) -> Iterator[Run]:
-    if home.endswith(SUFFIXES):
-        return _packed_runs(home)
+    if home.endswith(PACKED):
+        return runs_of(_once(home))
     if home.endswith(".tar"):
         return iter([archive_run(home, stamp_of(home), _key_of)])
     return files_under(home, frozenset({"jpg"}), "all")
 
 
-def _packed_runs(archive: str) -> Iterator[Run]:
-    stamped = stamp_of(archive)
+def _once(archive: str) -> Iterator[Row]:
+    """The pictures in ARCHIVE in its order, each of which it should hold once."""
     seen: set[str] = set()
-    run = Run("")
-    for entry in packed_entries(archive):
-        key = _key_of(entry.name)
-        if not key:
-            continue
-        if key in seen:
-            raise ValueError(f"{archive} holds {key!r} twice: which of the two counts?")
-        seen.add(key)
-        run.add(key, entry.uri, entry.size, stamped.mtime, stamped.etag)
-        if len(run.keys) == ROWS:
-            yield run
-            run = Run("")
-    yield run
+    for row in archive_rows(archive, _key_of):
+        if row[0] in seen:
+            raise ValueError(f"{archive} holds {row[0]!r} twice: which of the two counts?")
+        seen.add(row[0])
+        yield row
 
 
 def _key_of(name: str) -> str:
@@ -220,7 +213,7 @@ def _list(home: str, beside: str, name: str) -> str:
     for entry in inside:
         if entry.rpartition("/")[2] == name:
             return f"{archive}::{entry}"
-    folders = [f"{beside}/Partitions", beside] + [home] * (not home.endswith((".tar", *SUFFIXES)))
+    folders = [f"{beside}/Partitions", beside] + [home] * (not home.endswith((".tar", *PACKED)))
     for folder in folders:
         fs, path = fsspec.url_to_fs(f"{folder}/{name}")
         if fs.exists(path):

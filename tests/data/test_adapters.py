@@ -21,7 +21,10 @@ from data.adapters import DATASETS, open_dataset
 from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
+from tests.data.miniatures_clickture import clickture
 from tests.data.miniatures_ilsvrc2012 import ilsvrc2012
+from tests.data.miniatures_landmarks import gldv1, gldv2
+from tests.data.miniatures_revisited import roxford5k, rparis6k
 from tests.data.miniatures_sun397 import sun397
 from tests.data.miniatures_utzap50k import utzap50k
 from tests.data.miniatures_yahoo1m import yahoo1m
@@ -98,10 +101,15 @@ def svhn(root: Path, draw: Draw) -> dict[str, Any]:
 
 MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "cifar10": ("home", cifar10),
+    "clickture": ("home", clickture),
     "folder": ("home", folder),
+    "gldv1": ("home", gldv1),
+    "gldv2": ("home", gldv2),
     "ilsvrc2012": ("home", ilsvrc2012),
     "list": ("home.csv", listed),
     "mnist": ("home", mnist),
+    "roxford5k": ("home", roxford5k),
+    "rparis6k": ("home", rparis6k),
     "sun397": ("home", sun397),
     "svhn": ("home", svhn),
     "tars": ("home", tars),

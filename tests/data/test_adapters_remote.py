@@ -13,6 +13,9 @@ from tests.data import miniatures_ilsvrc2012 as imagenet
 from tests.data import miniatures_sun397 as sun
 from tests.data import miniatures_utzap50k as zappos
 from tests.data import miniatures_yahoo1m as yahoo
+from tests.data.miniatures_clickture import clickture
+from tests.data.miniatures_landmarks import gldv1, gldv2
+from tests.data.miniatures_revisited import roxford5k, rparis6k
 
 Draw = Callable[..., bytes]
 
@@ -31,8 +34,13 @@ def yahoo_tables(root: Path, draw: Draw) -> None:
 
 
 LAYOUTS: dict[str, tuple[str, Callable[[Path, Draw], Any], dict[str, Any]]] = {
+    "clicks": ("clickture", clickture, {}),
+    "landmarks v1": ("gldv1", gldv1, {}),
+    "landmarks v2": ("gldv2", gldv2, {}),
     "tars in a tar": ("ilsvrc2012", imagenet.ilsvrc2012, {}),
     "kaggle": ("ilsvrc2012", imagenet.kaggle, {}),
+    "pickled truth": ("roxford5k", roxford5k, {}),
+    "two packed tars": ("rparis6k", rparis6k, {}),
     "packed tar": ("sun397", sun.sun397, {"lists": "01"}),
     "folders of letters": ("sun397", sun_folder, {}),
     "zips": ("utzap50k", zappos.utzap50k, {}),
@@ -45,7 +53,7 @@ LAYOUTS: dict[str, tuple[str, Callable[[Path, Draw], Any], dict[str, Any]]] = {
 
 def told(dataset: Dataset) -> list[tuple[Any, ...]]:
     return [
-        (one.key, one.labels, one.tags, one.captions, one.split, one.size)
+        (one.key, one.labels, one.tags, one.captions, one.boxes, one.split, one.size)
         for one in dataset.samples()
     ]
 
@@ -67,3 +75,4 @@ def test_a_layout_reads_from_a_store_as_from_a_disk(
     assert told(there) == told(here)
     assert contents(there) == contents(here)
     assert all(isinstance(content, bytes) for content in contents(there))
+    assert all(one.uri.startswith(place) for one in there.samples())

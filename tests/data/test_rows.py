@@ -42,6 +42,13 @@ def test_uneven_rows_are_an_error_or_passed_over_and_counted(
     assert "2 uneven rows passed over, first 2 fields for 3: k2\tb" in caplog.text
 
 
+def test_a_column_that_is_not_there_is_an_error_that_names_the_list(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"x\.csv: .*'c'"):
+        list(row_batches(str(path), {"c": pa.string()}))
+
+
 def test_what_need_not_be_text_is_read_as_bytes(tmp_path: Path) -> None:
     path = tmp_path / "images.tsv"
     path.write_bytes(b"k1\t/9j/\xff=\n")

@@ -6,7 +6,7 @@ import pytest
 
 from data.adapters.columns import lists
 from data.adapters.files import ROWS
-from data.adapters.runs import Row, rows_of, run_batches, sorted_run
+from data.adapters.runs import Row, rows_of, run_batches, runs_of, sorted_run
 from data.sample import LISTING
 
 
@@ -21,6 +21,9 @@ def test_a_long_run_is_cut_and_what_is_said_of_its_files_with_it() -> None:
     count = 2 * ROWS + 3
     run = sorted_run(reversed(rows(count)), "here")
     assert list(rows_of(run)) == rows(count)
+    parts = list(runs_of(rows(count)))
+    assert [len(part.keys) for part in parts] == [ROWS, ROWS, 3]
+    assert [row for part in parts for row in rows_of(part)] == rows(count)
     labels = [f"c{number % 7}" for number in range(count)]
     splits = ["train" if number % 3 else "" for number in range(count)]
     words = [f"w{number}" for number in range(count)]
