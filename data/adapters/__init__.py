@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from data.adapters.base import Dataset
 from data.adapters.cifar10 import Cifar10
+from data.adapters.coco import Coco
 from data.adapters.folder import Folder
 from data.adapters.listed import Listed
 from data.adapters.mnist import Mnist
@@ -14,6 +15,7 @@ from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cifar10": Cifar10,
+    "coco": Coco,
     "folder": Folder,
     "list": Listed,
     "mnist": Mnist,

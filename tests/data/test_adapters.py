@@ -21,6 +21,7 @@ from data.adapters import DATASETS, open_dataset
 from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
+from tests.data.miniatures_coco import coco
 
 Draw = Callable[..., bytes]
 
@@ -94,6 +95,7 @@ def svhn(root: Path, draw: Draw) -> dict[str, Any]:
 
 MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "cifar10": ("home", cifar10),
+    "coco": ("home", coco),
     "folder": ("home", folder),
     "list": ("home.csv", listed),
     "mnist": ("home", mnist),
