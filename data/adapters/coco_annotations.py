@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data.adapters.columns import lists_by_row
 from data.adapters.jsons import items
 from data.sample import BOX
 
@@ -88,10 +89,10 @@ def read_instances(path: str) -> tuple[Images, dict[str, pa.Array]]:
     pairs = np.unique(rows * max(len(classes), 1) + columns)
     labelled, shown = np.divmod(pairs, max(len(classes), 1))
     return images, {
-        "boxes": _by_row(
+        "boxes": lists_by_row(
             rows, pa.StructArray.from_arrays(fields, fields=list(BOX)), len(images.ids)
         ),
-        "labels": _by_row(labelled, pc.take(words, pa.array(shown)), len(images.ids)),
+        "labels": lists_by_row(labelled, pc.take(words, pa.array(shown)), len(images.ids)),
     }
 
 
@@ -133,7 +134,7 @@ def read_captions(path: str, images: Images | None = None) -> tuple[Images, dict
     sort = np.lexsort((_numbers(order), ids))
     sort = sort[np.isin(ids[sort], wanted.ids)]
     rows = wanted.rows(ids[sort], "a caption")
-    return wanted, {"captions": _by_row(rows, captions.take(pa.array(sort)), len(wanted.ids))}
+    return wanted, {"captions": lists_by_row(rows, captions.take(pa.array(sort)), len(wanted.ids))}
 
 
 def _add(found: dict[int, str], item: Any) -> None:
@@ -145,10 +146,3 @@ def _add(found: dict[int, str], item: Any) -> None:
 
 def _numbers(values: "array[int]") -> Numbers:
     return np.frombuffer(values, np.int64) if values else np.empty(0, np.int64)
-
-
-def _by_row(rows: Numbers, values: pa.Array, count: int) -> pa.ListArray:
-    """VALUES, of ROWS in ascending order, as COUNT lists."""
-    ends = np.cumsum(np.bincount(rows, minlength=count))
-    offsets = np.concatenate([[0], ends]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), values)

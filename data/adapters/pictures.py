@@ -33,10 +33,13 @@ _FOUND: Final = pa.schema(
 log = logging.getLogger(__name__)
 
 
-def picture_runs(root: str, folder: str, *archives: str) -> Iterator[Run]:
+def picture_runs(
+    root: str, folder: str, *archives: str, suffixes: frozenset[str] = JPEG
+) -> Iterator[Run]:
     """The JPEG files of FOLDER under ROOT, or else those in FOLDER of the first of ARCHIVES there.
 
     The keys are paths below FOLDER. FOLDER may be empty: the root itself, or all of an archive.
+    Other files than JPEGs are found by their SUFFIXES.
 
     Raises:
         FileNotFoundError: neither the folder nor one of the archives is in ROOT; names them.
@@ -44,23 +47,23 @@ def picture_runs(root: str, folder: str, *archives: str) -> Iterator[Run]:
     """
     fs, path = fsspec.url_to_fs(root)
     if fs.isdir(f"{path}/{folder}".rstrip("/")):
-        yield from files_under(f"{root}/{folder}".rstrip("/"), JPEG, "all")
+        yield from files_under(f"{root}/{folder}".rstrip("/"), suffixes, "all")
         return
     for archive in archives:
         if fs.exists(f"{path}/{archive}"):
-            yield from zipped_runs(f"{root}/{archive}", folder)
+            yield from zipped_runs(f"{root}/{archive}", folder, suffixes)
             return
     raise FileNotFoundError(f"No {' or '.join((folder, *archives))} in {root}.")
 
 
-def zipped_runs(archive: str, folder: str) -> Iterator[Run]:
+def zipped_runs(archive: str, folder: str = "", suffixes: frozenset[str] = JPEG) -> Iterator[Run]:
     """The JPEG files in FOLDER of ARCHIVE, in its order; each has the time stamp of the archive."""
     _, mtime, etag = stamp_of(archive)
     prefix = f"{folder}/" if folder else ""
     run = Run(prefix)
     for entry in entries(archive):
         name = entry.name.removeprefix("./")
-        if name.startswith(prefix) and is_image(name.rpartition("/")[2], JPEG):
+        if name.startswith(prefix) and is_image(name.rpartition("/")[2], suffixes):
             run.add(name.removeprefix(prefix), entry.uri, entry.size, mtime, etag)
         if len(run.keys) == ROWS:
             yield run
@@ -79,6 +82,13 @@ class Pictures:
             for run in runs
         ]
         self.table = pa.Table.from_batches(batches, _FOUND).combine_chunks()
+
+    def uris(self, keys: Sequence[str]) -> list[str]:
+        """The uri of each of KEYS; empty where there is no such file."""
+        names = pa.array(keys, pa.string())
+        rows = pc.index_in(names, value_set=self.table["key"].combine_chunks())
+        found: list[str] = pc.fill_null(pc.take(self.table["uri"], rows), "").to_pylist()
+        return found
 
     def columns(self, keys: pa.Array | Sequence[str]) -> dict[str, pa.Array]:
         """Uri, size, mtime and etag of each of KEYS.
