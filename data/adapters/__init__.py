@@ -8,6 +8,7 @@ from data.adapters.cifar10 import Cifar10
 from data.adapters.coco import Coco
 from data.adapters.folder import Folder
 from data.adapters.listed import Listed
+from data.adapters.mirflickr1m import Mirflickr1m
 from data.adapters.mirflickr25k import Mirflickr25k
 from data.adapters.mnist import Mnist
 from data.adapters.svhn import Svhn
@@ -19,6 +20,7 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "coco": Coco,
     "folder": Folder,
     "list": Listed,
+    "mirflickr1m": Mirflickr1m,
     "mirflickr25k": Mirflickr25k,
     "mnist": Mnist,
     "svhn": Svhn,

@@ -46,3 +46,32 @@ def mirflickr25k(root: Path, draw: Draw, zipped: bool = False) -> dict[str, Any]
     else:
         lay(root / folder, lists)
     return {}
+
+
+IDS = (9, 10, 2, 59_898, 10_000, 104_442, 570_000, 999_999)
+"""Pictures of the million that are there, two of them damaged in the archives."""
+
+MILLION_TAGS = {9: "sea\n\n", 10: "", 10_000: "quai de seine\nparis\n", 59_898: "x", 999_999: "fin"}
+"""The others have no file of tags."""
+
+
+def mirflickr1m(root: Path, draw: Draw, zipped: bool = False) -> dict[str, Any]:
+    """The pictures `IDS`, in all hundred folders or all ten zips."""
+    for folder in range(0 if zipped else 100):
+        (root / "images" / str(folder)).mkdir(parents=True)
+        (root / "tags" / str(folder)).mkdir(parents=True)
+    for part in range(10):
+        pictures = {
+            f"images/{number // 10_000}/{number}.jpg": draw(number)
+            for number in IDS
+            if number // 100_000 == part
+        }
+        lay(
+            root, {"images/": b"", **pictures} if zipped else pictures, f"images{part}.zip" * zipped
+        )
+    tags = {
+        f"tags/{number // 10_000}/{number}.txt": text.encode()
+        for number, text in MILLION_TAGS.items()
+    }
+    lay(root, tags, "tags.zip" * zipped)
+    return {}

@@ -22,7 +22,7 @@ from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
 from tests.data.miniatures_coco import coco
-from tests.data.miniatures_mirflickr import mirflickr25k
+from tests.data.miniatures_mirflickr import mirflickr1m, mirflickr25k
 
 Draw = Callable[..., bytes]
 
@@ -99,6 +99,7 @@ MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "coco": ("home", coco),
     "folder": ("home", folder),
     "list": ("home.csv", listed),
+    "mirflickr1m": ("home", mirflickr1m),
     "mirflickr25k": ("home", mirflickr25k),
     "mnist": ("home", mnist),
     "svhn": ("home", svhn),
