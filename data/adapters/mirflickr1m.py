@@ -60,6 +60,7 @@ class Mirflickr1m(Columnar):
         home=f"{HOME}/",
         licence="each photograph its own Creative Commons licence, by its licence file",
         access="open",
+        splits={"all": 1_000_000},
         sources=(
             *(
                 Source(
@@ -96,8 +97,6 @@ class Mirflickr1m(Columnar):
             FileNotFoundError: a zip, a folder or a list is missing; names it.
             ValueError: one of them is damaged, or holds an id where it should not be; names it.
         """
-        if not self.wants(""):
-            return
         fs, path = fsspec.url_to_fs(self.root)
         zipped = not fs.isdir(f"{path}/images")
         tags = self._tags()
@@ -112,6 +111,7 @@ class Mirflickr1m(Columnar):
                 columns: dict[str, Any] = {
                     name: table[name].combine_chunks() for name in ("uri", "size", "mtime", "etag")
                 }
+                columns["split"] = pa.repeat("all", len(ids))
                 columns["key"] = [f"{number:06d}" for number in ids]
                 if tags:
                     columns["tags"] = read_tags(tags.uris(folder, ids))

@@ -77,8 +77,8 @@ class Mirflickr25k(Columnar):
     picture a line. Or the root is the folder ``mirflickr`` itself, with the annotations in it.
 
     A key is the picture's number in five digits, ``00001`` to ``25000``. There is no official split
-    for retrieval; ``lists: deephash`` takes that of ``{train,test,database}.txt`` in the folder
-    ``deephash``, and leaves out what they do not list.
+    for retrieval: it is ``all``. ``lists: deephash`` takes that of ``{train,test,database}.txt`` in
+    the folder ``deephash``, and leaves out what they do not list.
     """
 
     card = Card(
@@ -92,6 +92,7 @@ class Mirflickr25k(Columnar):
         home=f"{HOME}/",
         licence="each photograph its own Creative Commons licence, by its licence file",
         access="open",
+        splits={"all": 25_000},
         sources=(
             Source(
                 url=f"{HOME}/mirflickr25k.v3b/mirflickr25k.zip",
@@ -147,6 +148,7 @@ class Mirflickr25k(Columnar):
                 columns["tags"] = read_tags(tags.uris([f"tags{number}.txt" for number in some]))
             columns["labels"] = labels.slice(start, ROWS)
             columns["key"] = pa.array([f"{number:05d}" for number in some])
+            columns["split"] = pa.repeat("all", len(some))
             if lists is not None:
                 columns["split"] = lists.of(columns["key"])
             batch = listing_batch(len(some), columns)
