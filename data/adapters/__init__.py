@@ -11,6 +11,7 @@ from data.adapters.listed import Listed
 from data.adapters.mirflickr1m import Mirflickr1m
 from data.adapters.mirflickr25k import Mirflickr25k
 from data.adapters.mnist import Mnist
+from data.adapters.nuswide import Nuswide
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
 from data.taxonomy import choose
@@ -23,6 +24,7 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "mirflickr1m": Mirflickr1m,
     "mirflickr25k": Mirflickr25k,
     "mnist": Mnist,
+    "nuswide": Nuswide,
     "svhn": Svhn,
     "tars": Tars,
 }

@@ -23,6 +23,7 @@ from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
 from tests.data.miniatures_coco import coco
 from tests.data.miniatures_mirflickr import mirflickr1m, mirflickr25k
+from tests.data.miniatures_nuswide import nuswide
 
 Draw = Callable[..., bytes]
 
@@ -102,6 +103,7 @@ MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "mirflickr1m": ("home", mirflickr1m),
     "mirflickr25k": ("home", mirflickr25k),
     "mnist": ("home", mnist),
+    "nuswide": ("home", nuswide),
     "svhn": ("home", svhn),
     "tars": ("home", tars),
 }
