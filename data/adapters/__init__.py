@@ -6,6 +6,7 @@ from typing import Any, Final
 from data.adapters.base import Dataset
 from data.adapters.cifar10 import Cifar10
 from data.adapters.coco import Coco
+from data.adapters.flickr8k import Flickr8k
 from data.adapters.folder import Folder
 from data.adapters.listed import Listed
 from data.adapters.mirflickr1m import Mirflickr1m
@@ -19,6 +20,7 @@ from data.taxonomy import choose
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cifar10": Cifar10,
     "coco": Coco,
+    "flickr8k": Flickr8k,
     "folder": Folder,
     "list": Listed,
     "mirflickr1m": Mirflickr1m,

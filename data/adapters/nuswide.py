@@ -17,7 +17,7 @@ from data.adapters.card import Card, Source
 from data.adapters.columns import listing_batch, lists_by_row
 from data.adapters.listed_splits import HASHING, ListedSplits, hashing_splits
 from data.adapters.nuswide_files import (
-    Part,
+    part,
     read_addresses,
     read_all_tags,
     read_column,
@@ -25,6 +25,7 @@ from data.adapters.nuswide_files import (
     read_names,
 )
 from data.adapters.pictures import Pictures, picture_runs
+from data.adapters.unpacked import Unpacked
 from data.taxonomy import Retrieval
 
 HOME: Final = "https://lms.comp.nus.edu.sg/wp-content/uploads/2019/research/nuswide"
@@ -132,7 +133,7 @@ class Nuswide(Columnar):
             FileNotFoundError: a file or the folder of pictures is missing; names it.
             ValueError: a file is not in its layout, or has not a row a picture; names it.
         """
-        lists = Part(self.root, "ImageList")
+        lists = part(self.root, "ImageList")
         path = lists.find("Imagelist.txt")
         names = read_names(path)
         if len(set(names)) < len(names):
@@ -154,8 +155,8 @@ class Nuswide(Columnar):
 
     def _labels(self, count: int) -> pa.ListArray:
         """The labels of the COUNT pictures."""
-        concepts = read_names(Part(self.root, "ConceptsList").find("Concepts81.txt"))
-        truth = Part(self.root, "Groundtruth")
+        concepts = read_names(part(self.root, "ConceptsList").find("Concepts81.txt"))
+        truth = part(self.root, "Groundtruth")
         flags = np.zeros((count, len(concepts)), dtype=np.bool_)  # (N, C)
         for column, concept in enumerate(concepts):
             flags[:, column] = read_column(truth.find(f"Labels_{concept}.txt"), count)
@@ -167,7 +168,7 @@ class Nuswide(Columnar):
         rows, columns = np.nonzero(flags)
         return lists_by_row(rows, pa.array(concepts).take(pa.array(columns)), count)
 
-    def _split(self, lists: Part, keys: pa.Array, short: pa.Array) -> pa.Array:
+    def _split(self, lists: Unpacked, keys: pa.Array, short: pa.Array) -> pa.Array:
         """The split of each picture; null of one that the lists asked for leave out."""
         if self.options.lists:
             said = hashing_splits(f"{self.root}/hashnet")
@@ -187,18 +188,18 @@ class Nuswide(Columnar):
             )
         return split
 
-    def _tags(self, lists: Part, keys: pa.Array, short: pa.Array) -> pa.ListArray | None:
-        part = Part(self.root, "NUS_WID_Tags")
+    def _tags(self, lists: Unpacked, keys: pa.Array, short: pa.Array) -> pa.ListArray | None:
+        tagged = part(self.root, "NUS_WID_Tags")
         if self.options.tags == "none":
             return None
         if self.options.tags == "all":
-            return read_all_tags(part.find("All_Tags.txt"), _ids(short))
-        words = read_names(part.find("TagList1k.txt"))
+            return read_all_tags(tagged.find("All_Tags.txt"), _ids(short))
+        words = read_names(tagged.find("TagList1k.txt"))
         owners: list[str] = []
         tables = []
         for split, name in (("Train", SPLITS["train"]), ("Test", SPLITS["test"])):
             listed = read_names(lists.find(name))
-            tables.append(read_flag_words(part.find(f"{split}_Tags1k.dat"), words, len(listed)))
+            tables.append(read_flag_words(tagged.find(f"{split}_Tags1k.dat"), words, len(listed)))
             owners += listed
         rows = pc.index_in(keys, value_set=pa.array(owners, pa.string()))
         kind = pa.list_(pa.string())
@@ -216,7 +217,7 @@ class Nuswide(Columnar):
 
     def _addresses(self, keys: pa.Array, short: pa.Array) -> dict[str, Any]:
         """Addresses, which are their own mark: a photograph at Flickr is read once."""
-        path = Part(self.root, "NUS-WIDE-urls").find("NUS-WIDE-urls.txt")
+        path = part(self.root, "NUS-WIDE-urls").find("NUS-WIDE-urls.txt")
         found = read_addresses(path, 2 + ADDRESSES.index(self.options.pictures))
         uris = [
             found.get(number) or f"{self.root}/Flickr/{key}"

@@ -4,13 +4,13 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.adapters.archives import content_of, entries, opened
+from data.adapters.archives import content_of, opened
 from data.adapters.columns import lists_by_row
+from data.adapters.unpacked import Unpacked
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -30,32 +30,9 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 """The archives, without .zip, and the folders in which their files lie once they are unpacked."""
 
 
-class Part:
-    """The files of the part NAME under ROOT: in a folder, in the root itself, or in its zip."""
-
-    def __init__(self, root: str, name: str) -> None:
-        self.root, self.name = root, name
-        self.fs, self.path = fsspec.url_to_fs(root)
-        self.members: dict[str, str] | None = None
-
-    def find(self, file: str) -> str:
-        """Where FILE lies.
-
-        Raises:
-            FileNotFoundError: nowhere.
-        """
-        for folder in (*PARTS[self.name], ""):
-            if self.fs.exists(f"{self.path}/{folder}{file}"):
-                return f"{self.root}/{folder}{file}"
-        archive = f"{self.root}/{self.name}.zip"
-        if self.members is None:
-            there = self.fs.exists(f"{self.path}/{self.name}.zip")
-            names = [entry.name for entry in entries(archive)] if there else []
-            self.members = {name.rpartition("/")[2]: name for name in names}
-        if file in self.members:
-            return f"{archive}::{self.members[file]}"
-        folder = PARTS[self.name][0]
-        raise FileNotFoundError(f"No {folder}{file} in {self.root}, nor in {self.name}.zip there.")
+def part(root: str, name: str) -> Unpacked:
+    """The files of the part NAME under ROOT."""
+    return Unpacked(root, f"{name}.zip", PARTS[name])
 
 
 def read_names(path: str) -> list[str]:

@@ -22,6 +22,7 @@ from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
 from tests.data.miniatures_coco import coco
+from tests.data.miniatures_flickr8k import flickr8k
 from tests.data.miniatures_mirflickr import mirflickr1m, mirflickr25k
 from tests.data.miniatures_nuswide import nuswide
 
@@ -98,6 +99,7 @@ def svhn(root: Path, draw: Draw) -> dict[str, Any]:
 MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "cifar10": ("home", cifar10),
     "coco": ("home", coco),
+    "flickr8k": ("home", flickr8k),
     "folder": ("home", folder),
     "list": ("home.csv", listed),
     "mirflickr1m": ("home", mirflickr1m),
