@@ -31,8 +31,8 @@ class Mirflickr1mOptions(Options):
         tuple(range(10)), description="which of the ten zips, or tenths of the folders: 0 to 9"
     )
     tags: bool = Field(True, description="whether the tags are read, a file a picture")
-    clusters: Literal["", "IND", "NIND"] = Field(
-        "", description="labels are clusters of near-duplicates, of IND_clusters.txt or the other"
+    clusters: Literal["found", "IND", "NIND", "none"] = Field(
+        "found", description="which clusters are labels; found: IND where its list is in the root"
     )
     corrupt: bool = Field(False, description="list the five pictures known to be damaged, too")
 
@@ -44,15 +44,16 @@ class Mirflickr1m(Columnar):
     folder from 0 to 999999, or ``images0.zip`` to ``images9.zip`` and ``tags.zip``, which are read
     in place. ``parts: [0]`` does with the first tenth. A key is the id in six digits.
 
-    ``clusters: IND`` labels the pictures of each line of ``IND_clusters.txt`` in the root with the
-    number of the line: near-duplicates of each other. The others have no label.
+    Where ``IND_clusters.txt`` is in the root, the pictures of each of its lines have the number of
+    the line as their label: they are near-duplicates of each other. ``clusters: NIND`` takes the
+    other list. All others have no label.
     """
 
     card = Card(
         name="mirflickr1m",
         about="1,000,000 photographs of Flickr with the tags of their owners.",
-        labels="none; by option the cluster of near-duplicates that it is in, if any, and the "
-        "same cluster is relevant",
+        labels="none; with IND_clusters.txt, the cluster of near-duplicates that it is in, if any, "
+        "and the same cluster is relevant",
         says=("tags", "single"),
         retrievals=(Retrieval.INSTANCE, Retrieval.CROSS_MODAL),
         cite="Huiskes, Thomee, Lew, New Trends and Ideas in Visual Concept Detection: The MIR "
@@ -72,8 +73,7 @@ class Mirflickr1m(Columnar):
             Source(url=f"{HOME}/mirflickr1m.v3b/tags.zip", holds="tags"),
         ),
         layout="images0.zip to images9.zip or the folder images, and tags.zip or the folder tags; "
-        "IND_clusters.txt or NIND_clusters.txt of mfnd.similarity.eu where a recipe asks for "
-        "clusters.",
+        "IND_clusters.txt or NIND_clusters.txt of mfnd.similarity.eu for clusters.",
         marks=("images[0-9].zip", "IND_clusters.txt"),
         verified="miniature",
         proof="Folders and zips of its layout that the tests write, with a few pictures each. No "
@@ -171,5 +171,8 @@ class Mirflickr1m(Columnar):
         )
 
     def _clusters(self) -> Clusters | None:
+        fs, path = fsspec.url_to_fs(self.root)
         name = self.options.clusters
-        return Clusters(f"{self.root}/{name}_clusters.txt", name) if name else None
+        if name == "found":
+            name = "IND" if fs.exists(f"{path}/IND_clusters.txt") else "none"
+        return None if name == "none" else Clusters(f"{self.root}/{name}_clusters.txt", name)

@@ -48,7 +48,7 @@ def mirflickr25k(root: Path, draw: Draw, zipped: bool = False) -> dict[str, Any]
     return {}
 
 
-IDS = (9, 10, 2, 59_898, 10_000, 104_442, 570_000, 999_999)
+IDS = (9, 10, 0, 2, 59_898, 10_000, 104_442, 570_000, 999_999)
 """Pictures of the million that are there, two of them damaged in the archives."""
 
 MILLION_TAGS = {9: "sea\n\n", 10: "", 10_000: "quai de seine\nparis\n", 59_898: "x", 999_999: "fin"}

@@ -7,6 +7,7 @@ import pytest
 
 from data.adapters import open_dataset
 from data.adapters.mirflickr1m import CORRUPT
+from data.protocols import PROTOCOLS, Picture, sets_of
 from tests.data.miniatures_mirflickr import IDS, lay, mirflickr1m
 
 Draw = Callable[..., bytes]
@@ -20,6 +21,7 @@ def test_pictures_come_by_id_with_the_tags_that_they_have(
     dataset = open_dataset("mirflickr1m", str(tmp_path), {})
     found = list(dataset.samples())
     assert [(one.key, one.tags) for one in found] == [
+        ("000000", ()),
         ("000002", ()),
         ("000009", ("sea",)),
         ("000010", ()),
@@ -53,14 +55,16 @@ def test_a_tenth_does_without_the_others_and_what_is_missing_is_named(
     with pytest.raises(FileNotFoundError, match=lost):
         list(whole.samples())
     some = open_dataset("mirflickr1m", str(tmp_path), {"parts": [9, 0]})
-    assert [one.key for one in some.samples()] == ["000002", "000009", "000010", "010000", "999999"]
+    assert [one.key for one in some.samples()] == [
+        "000000", "000002", "000009", "000010", "010000", "999999",
+    ]  # fmt: skip
     with pytest.raises(ValueError, match=r"option parts\.0 is 10"):
         open_dataset("mirflickr1m", str(tmp_path), {"parts": [10]})
     (tmp_path / ("tags.zip" if zipped else "tags")).rename(tmp_path / "gone")
     with pytest.raises(FileNotFoundError, match=r"No tags or tags\.zip"):
         list(some.samples())
     bare = open_dataset("mirflickr1m", str(tmp_path), {"parts": [0], "tags": False})
-    assert [one.tags for one in bare.samples()] == [()] * 4
+    assert [one.tags for one in bare.samples()] == [()] * 5
 
 
 def test_an_id_that_is_not_where_it_should_be_is_named(tmp_path: Path, draw: Draw) -> None:
@@ -80,7 +84,7 @@ def test_an_id_that_is_not_where_it_should_be_is_named(tmp_path: Path, draw: Dra
         list(open_dataset("mirflickr1m", str(tmp_path / "b"), {}).samples())
 
 
-def test_clusters_of_near_duplicates_are_labels_where_they_are_wanted(
+def test_clusters_of_near_duplicates_are_labels_where_their_list_is(
     tmp_path: Path, draw: Draw
 ) -> None:
     mirflickr1m(tmp_path, draw)
@@ -90,6 +94,7 @@ def test_clusters_of_near_duplicates_are_labels_where_they_are_wanted(
     path = tmp_path / "IND_clusters.txt"
     path.write_text("999999 2 \n\n10 9\r\n2 10000 700000\n")
     assert {one.key: one.labels for one in asked.samples()} == {
+        "000000": (),
         "000002": ("IND-00001", "IND-00004"),
         "000009": ("IND-00003",),
         "000010": ("IND-00003",),
@@ -97,8 +102,17 @@ def test_clusters_of_near_duplicates_are_labels_where_they_are_wanted(
         "570000": (),
         "999999": ("IND-00001",),
     }
-    plain = open_dataset("mirflickr1m", str(tmp_path), {})
+    found = open_dataset("mirflickr1m", str(tmp_path), {})
+    assert list(found.samples()) == list(asked.samples())
+    plain = open_dataset("mirflickr1m", str(tmp_path), {"clusters": "none"})
     assert not any(one.labels for one in plain.samples())
+    keys = [Picture(one.key, one.labels, one.split) for one in found.samples()]
+    queries = sets_of(keys, PROTOCOLS["mirflickr1m-mfnd"]).queries
+    assert queries == ("000002", "000009", "000010", "010000", "999999")
+    (tmp_path / "NIND_clusters.txt").write_text("0 570000\n")
+    other = open_dataset("mirflickr1m", str(tmp_path), {"clusters": "NIND"})
+    labels = {one.key: one.labels for one in other.samples() if one.labels}
+    assert labels == {"000000": ("NIND-00001",), "570000": ("NIND-00001",)}
     for text, said in (("1 x", "line 1 is no list of ids"), ("1 2\n1000000", "line 2 has an id")):
         path.write_text(text)
         with pytest.raises(ValueError, match=rf"IND_clusters\.txt: {said}"):
