@@ -96,6 +96,7 @@ class Coco(Columnar):
                 holds="pictures",
                 splits=("val",),
                 form="2017",
+                bytes=815_585_330,
                 md5="442b8da7639aecaf257c1dceb8ba8c80",
             ),
             Source(

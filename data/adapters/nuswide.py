@@ -95,7 +95,7 @@ class Nuswide(Columnar):
         access="by agreement",
         ask="Lists, labels and tags are open. For the pictures, follow the agreement on the home "
         "page and put them into Flickr/<tag>/ or, flat, into images/; or unpack NUS-WIDE-urls.rar "
-        "beside them, and options pictures: middle reads what is left of them at Flickr.",
+        "beside them, and option pictures: middle reads what is left of them at Flickr.",
         splits={"train": 161_789, "test": 107_859},
         sources=(
             Source(url=f"{HOME}/ImageList.zip", holds="lists of pictures and official split"),

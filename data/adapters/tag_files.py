@@ -1,20 +1,21 @@
 """Tags that lie in a small text file a picture, one tag a line."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import pyarrow as pa
 
 from data.adapters.reading import read_uris
 
-LONGEST = 1 << 20
-"""Bytes of a file of tags; nobody gives one picture more."""
+LONGEST: Final = 1 << 20
+"""Bytes of a file of tags that are read; nobody gives one picture more."""
 
 
 def read_tags(uris: Sequence[str]) -> pa.ListArray:
-    """The lines of each of the files at URIS, without blanks around them, the empty ones left out.
+    r"""The lines of each of the files at URIS, without blanks around them, the empty ones left out.
 
     An empty uri stands for a picture that nobody has tagged. Tags are in any language and by rule
-    UTF-8; a byte that is not is written ``\\\\xHH``.
+    UTF-8; a byte that is not is written ``\xHH``.
 
     Raises:
         OSError: a file cannot be read: its tags would be lost in silence.
