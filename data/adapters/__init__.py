@@ -6,12 +6,17 @@ from typing import Any, Final
 from data.adapters.base import Dataset
 from data.adapters.cifar10 import Cifar10
 from data.adapters.clickture import Clickture
+from data.adapters.coco import Coco
+from data.adapters.flickr8k import Flickr8k
 from data.adapters.folder import Folder
 from data.adapters.gldv1 import Gldv1
 from data.adapters.gldv2 import Gldv2
 from data.adapters.ilsvrc2012 import Ilsvrc2012
 from data.adapters.listed import Listed
+from data.adapters.mirflickr1m import Mirflickr1m
+from data.adapters.mirflickr25k import Mirflickr25k
 from data.adapters.mnist import Mnist
+from data.adapters.nuswide import Nuswide
 from data.adapters.roxford5k import Roxford5k
 from data.adapters.rparis6k import Rparis6k
 from data.adapters.sun397 import Sun397
@@ -24,12 +29,17 @@ from data.taxonomy import choose
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cifar10": Cifar10,
     "clickture": Clickture,
+    "coco": Coco,
+    "flickr8k": Flickr8k,
     "folder": Folder,
     "gldv1": Gldv1,
     "gldv2": Gldv2,
     "ilsvrc2012": Ilsvrc2012,
     "list": Listed,
+    "mirflickr1m": Mirflickr1m,
+    "mirflickr25k": Mirflickr25k,
     "mnist": Mnist,
+    "nuswide": Nuswide,
     "roxford5k": Roxford5k,
     "rparis6k": Rparis6k,
     "sun397": Sun397,

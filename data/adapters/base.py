@@ -3,7 +3,7 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 import pyarrow as pa
@@ -23,6 +23,13 @@ class Options(Plan):
     """What a recipe may say of any source; an adapter's own options extend it."""
 
     splits: tuple[str, ...] = Field((), description="only these splits; none named: all")
+
+    def choices(self, official: Collection[str]) -> Collection[str]:
+        """The splits that `splits` may name where OFFICIAL ones are on the card; empty: any.
+
+        An adapter that can follow other lists than the official ones says theirs instead.
+        """
+        return official
 
 
 class Dataset(ABC):
@@ -136,9 +143,10 @@ def _checked(card: Card, takes: type[Options], options: dict[str, Any]) -> Optio
         raise ValueError(
             f"{card.name}: option {where} is {first['input']!r}: {first['msg']}."
         ) from error
+    splits = checked.choices(card.splits)
     for split in checked.splits:
-        if card.splits and split not in card.splits:
-            choices = ", ".join(card.splits)
+        if splits and split not in splits:
+            choices = ", ".join(splits)
             raise ValueError(f"{card.name} has no split {split!r}: choose from {choices}.")
     return checked
 

@@ -45,3 +45,12 @@ def lists(texts: pa.Array, lengths: "np.ndarray[Any, np.dtype[np.int64]]") -> pa
     counts = np.bincount(rows[kept.to_numpy(zero_copy_only=False)], minlength=len(lengths))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), texts.filter(kept))
+
+
+def lists_by_row(
+    rows: "np.ndarray[Any, np.dtype[np.int64]]", values: pa.Array, count: int
+) -> pa.ListArray:
+    """VALUES, each of the row that ROWS (ascending) says, as COUNT lists."""
+    ends = np.cumsum(np.bincount(rows, minlength=count))
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)

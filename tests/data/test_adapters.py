@@ -22,8 +22,12 @@ from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
 from tests.data.matfile import write_mat
 from tests.data.miniatures_clickture import clickture
+from tests.data.miniatures_coco import coco
+from tests.data.miniatures_flickr8k import flickr8k
 from tests.data.miniatures_ilsvrc2012 import ilsvrc2012
 from tests.data.miniatures_landmarks import gldv1, gldv2
+from tests.data.miniatures_mirflickr import mirflickr1m, mirflickr25k
+from tests.data.miniatures_nuswide import nuswide
 from tests.data.miniatures_revisited import roxford5k, rparis6k
 from tests.data.miniatures_sun397 import sun397
 from tests.data.miniatures_utzap50k import utzap50k
@@ -102,12 +106,17 @@ def svhn(root: Path, draw: Draw) -> dict[str, Any]:
 MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "cifar10": ("home", cifar10),
     "clickture": ("home", clickture),
+    "coco": ("home", coco),
+    "flickr8k": ("home", flickr8k),
     "folder": ("home", folder),
     "gldv1": ("home", gldv1),
     "gldv2": ("home", gldv2),
     "ilsvrc2012": ("home", ilsvrc2012),
     "list": ("home.csv", listed),
+    "mirflickr1m": ("home", mirflickr1m),
+    "mirflickr25k": ("home", mirflickr25k),
     "mnist": ("home", mnist),
+    "nuswide": ("home", nuswide),
     "roxford5k": ("home", roxford5k),
     "rparis6k": ("home", rparis6k),
     "sun397": ("home", sun397),
