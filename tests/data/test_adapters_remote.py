@@ -1,6 +1,7 @@
 """Official layouts in a remote store: the same pictures under the same keys as on a disk."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from tests.data import miniatures_sun397 as sun
 from tests.data import miniatures_utzap50k as zappos
 from tests.data import miniatures_yahoo1m as yahoo
 from tests.data.miniatures_clickture import clickture
+from tests.data.miniatures_coco import coco
+from tests.data.miniatures_flickr8k import flickr8k
 from tests.data.miniatures_landmarks import gldv1, gldv2
+from tests.data.miniatures_mirflickr import mirflickr1m, mirflickr25k
+from tests.data.miniatures_nuswide import nuswide
 from tests.data.miniatures_revisited import roxford5k, rparis6k
 
 Draw = Callable[..., bytes]
@@ -35,8 +40,18 @@ def yahoo_tables(root: Path, draw: Draw) -> None:
 
 LAYOUTS: dict[str, tuple[str, Callable[[Path, Draw], Any], dict[str, Any]]] = {
     "clicks": ("clickture", clickture, {}),
+    "instances and captions": ("coco", coco, {}),
+    "annotations in zips": ("coco", partial(coco, year=2014, zipped=True), {}),
+    "sentences": ("flickr8k", flickr8k, {}),
+    "sentences in zips": ("flickr8k", partial(flickr8k, zipped=True), {}),
     "landmarks v1": ("gldv1", gldv1, {}),
     "landmarks v2": ("gldv2", gldv2, {}),
+    "a million in a hundred folders": ("mirflickr1m", mirflickr1m, {}),
+    "a million in ten zips": ("mirflickr1m", partial(mirflickr1m, zipped=True), {}),
+    "lists of labels": ("mirflickr25k", mirflickr25k, {}),
+    "lists of labels in zips": ("mirflickr25k", partial(mirflickr25k, zipped=True), {}),
+    "text files": ("nuswide", nuswide, {}),
+    "text files in zips": ("nuswide", partial(nuswide, zipped=True), {}),
     "tars in a tar": ("ilsvrc2012", imagenet.ilsvrc2012, {}),
     "kaggle": ("ilsvrc2012", imagenet.kaggle, {}),
     "pickled truth": ("roxford5k", roxford5k, {}),

@@ -9,12 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data.adapters import DATASETS, open_dataset
 from tests.data.matfile import write_mat
-from tests.flows.album import Album, balanced
+from tests.data.miniatures import MINIATURES
+from tests.flows.album import TRAIN, Album, balanced, sha
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 CLASSES = 4
-TRAIN, TEST = 40, 12
+LEARNED, ASKED = 40, 12
+
+OWN = {"folder", "list", "tars"}
+"""Sources without an official layout, whose nights other tests spend."""
+
+OFFICIAL = sorted(set(MINIATURES) - OWN)
 
 
 def shades(count: int, *shape: int) -> tuple[Array, Array]:
@@ -27,7 +34,7 @@ def shades(count: int, *shape: int) -> tuple[Array, Array]:
 
 def mnist(root: Path) -> None:
     root.mkdir()
-    for name, count in (("train", TRAIN), ("t10k", TEST)):
+    for name, count in (("train", LEARNED), ("t10k", ASKED)):
         labels, pictures = shades(count, 28, 28)
         for what, array in (("images-idx3", pictures), ("labels-idx1", labels)):
             head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
@@ -37,28 +44,66 @@ def mnist(root: Path) -> None:
 
 def svhn(root: Path) -> None:
     root.mkdir()
-    for split, count in (("train", TRAIN - 8), ("test", TEST), ("extra", 8)):
+    for split, count in (("train", LEARNED - 8), ("test", ASKED), ("extra", 8)):
         labels, pictures = shades(count, 32, 32, 3)
         labels = np.where(labels, labels, 10)[:, None]
         write_mat(root / f"{split}_32x32.mat", {"X": pictures.transpose(1, 2, 3, 0), "y": labels})
 
 
+SURVEY = {
+    "cifar10", "mnist", "svhn", "nuswide", "sun397", "utzap50k", "yahoo1m", "ilsvrc2012", "coco",
+    "mirflickr1m", "gldv1", "gldv2", "clickture",
+}  # fmt: skip
+"""The datasets of the survey's table."""
+
 LAYOUTS: dict[str, Callable[[Path], None]] = {"mnist": mnist, "svhn": svhn}
 
 
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
-def test_a_dataset_in_its_official_layout_ends_in_a_published_index(bare: Album, name: str) -> None:
+def test_what_was_learned_from_official_labels_tells_the_classes_apart(
+    bare: Album, name: str
+) -> None:
     LAYOUTS[name](bare.folder / "official")
     bare.fields |= {
         "source": {"dataset": name, "root": "official"},
-        "evaluate": {"split": "test", "queries": TEST, "k": 10, "protocol": "labels"},
+        "evaluate": {"split": "test", "queries": ASKED, "k": 10, "protocol": "labels"},
     }
     ledger = bare.night()
-    assert balanced(ledger) == (TRAIN + TEST, 0, 0, 0)
+    assert balanced(ledger) == (LEARNED + ASKED, 0, 0, 0)
     assert ledger.metrics[ledger.headline] > 0.6, "shades tell the classes apart at sight"
     assert ledger.production == f"{ledger.table}@{ledger.index_version}"
     rows = bare.rows()
-    assert sum(key.startswith("test/") for key in rows) == TEST
+    assert sum(key.startswith("test/") for key in rows) == ASKED
     assert rows["test/00000"][1] == ("0",)
+
+
+def test_no_dataset_of_the_table_is_without_a_night() -> None:
+    assert set(OFFICIAL) | OWN == set(DATASETS)
+    assert set(OFFICIAL) >= SURVEY
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_a_dataset_in_its_official_layout_ends_in_a_published_index(
+    bare: Album, draw: Callable[..., bytes], name: str
+) -> None:
+    below, make = MINIATURES[name]
+    options = make(bare.folder / below, draw)
+    bare.fields |= {
+        "source": {"dataset": name, "root": below, "options": options},
+        "train": TRAIN | {"supervision": "self_supervised", "epochs": 1},
+    }
+    there = open_dataset(name, str(bare.folder / below), options)
+    pictures = list(there.samples())
+    contents = there.read([one.uri for one in pictures])
+    expected = {
+        one.key: (sha(content), one.labels)
+        for one, content in zip(pictures, contents, strict=True)
+        if isinstance(content, bytes)
+    }
+    ledger = bare.night()
+    assert balanced(ledger) == (len(pictures), 0, 0, 0)
+    assert ledger.production == f"{ledger.table}@{ledger.index_version}"
+    assert {key: row[:2] for key, row in bare.rows().items()} == expected
     assert bare.verified().ok
-    assert bare.night().embedded == 0
+    again = bare.night()
+    assert (again.embedded, again.listed) == (0, len(pictures))
