@@ -13,9 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data.adapters.files import Run
-from data.adapters.names import is_image
 from data.adapters.objects import files_under
-from data.adapters.runs import archive_rows, runs_of
+from data.adapters.runs import archive_rows, below, runs_of
 
 JPEG: Final = frozenset({"jpg", "jpeg"})
 
@@ -57,13 +56,7 @@ def picture_runs(
 
 def zipped_runs(archive: str, folder: str = "", suffixes: frozenset[str] = JPEG) -> Iterator[Run]:
     """The JPEG files in FOLDER of ARCHIVE, in its order; each has the time stamp of the archive."""
-    prefix = f"{folder}/" if folder else ""
-
-    def key_of(name: str) -> str:
-        name = name.removeprefix("./")
-        wanted = name.startswith(prefix) and is_image(name.rpartition("/")[2], suffixes)
-        return name.removeprefix(prefix) if wanted else ""
-
+    key_of = below(f"{folder}/" if folder else "", suffixes)
     return runs_of(archive_rows(archive, key_of))
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 from data.adapters.archives import entries
 from data.adapters.columns import at_most_one, listing_batch
 from data.adapters.files import ROWS, Run
+from data.adapters.names import is_image
 from data.adapters.packed import is_packed, packed_entries
 from data.adapters.stamps import Stamp, stamp_of
 
@@ -37,6 +38,20 @@ def archive_rows(archive: str, key_of: Callable[[str], str]) -> Iterator[Row]:
         ValueError: it is cut, damaged or none; names it.
     """
     return _rows(archive, stamp_of(archive), key_of)
+
+
+def below(folder: str, suffixes: frozenset[str]) -> Callable[[str], str]:
+    """What gives a file of an archive its path below FOLDER as its key, if it has of SUFFIXES.
+
+    FOLDER has a slash at its end, or is empty.
+    """
+
+    def key_of(name: str) -> str:
+        name = name.removeprefix("./")
+        wanted = name.startswith(folder) and is_image(name.rpartition("/")[2], suffixes)
+        return name.removeprefix(folder) if wanted else ""
+
+    return key_of
 
 
 def _rows(archive: str, stamped: Stamp, key_of: Callable[[str], str]) -> Iterator[Row]:

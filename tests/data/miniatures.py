@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from tests.data import miniatures_sketches, miniatures_texts, miniatures_unseen
 from tests.data.matfile import write_mat
 from tests.data.miniatures_clickture import clickture
 from tests.data.miniatures_coco import coco
@@ -96,24 +97,35 @@ def svhn(root: Path, draw: Draw) -> dict[str, Any]:
 
 
 MINIATURES: Final[dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]]] = {
+    "cars196": ("home", miniatures_unseen.cars196),
     "cifar10": ("home", cifar10),
     "clickture": ("home", clickture),
     "coco": ("home", coco),
+    "cub200": ("home", miniatures_unseen.cub200),
     "flickr8k": ("home", flickr8k),
     "folder": ("home", folder),
     "gldv1": ("home", gldv1),
     "gldv2": ("home", gldv2),
+    "grocery": ("home", miniatures_texts.grocery),
+    "hf": ("home", miniatures_texts.hf),
     "ilsvrc2012": ("home", ilsvrc2012),
+    "inshop": ("home", miniatures_unseen.inshop),
     "list": ("home.csv", listed),
     "mirflickr1m": ("home", mirflickr1m),
     "mirflickr25k": ("home", mirflickr25k),
     "mnist": ("home", mnist),
     "nuswide": ("home", nuswide),
+    "pix2pix": ("home", miniatures_sketches.pix2pix),
+    "qmul-chairs": ("home", miniatures_sketches.qmul_chairs),
     "roxford5k": ("home", roxford5k),
     "rparis6k": ("home", rparis6k),
+    "sketchy": ("home", miniatures_sketches.sketchy),
+    "sop": ("home", miniatures_unseen.sop),
     "sun397": ("home", sun397),
     "svhn": ("home", svhn),
     "tars": ("home", tars),
+    "tuberlin": ("home", miniatures_sketches.tuberlin),
+    "ukbench": ("home", miniatures_texts.ukbench),
     "utzap50k": ("home", utzap50k),
     "yahoo1m": ("home", yahoo1m),
 }
