@@ -17,7 +17,7 @@ from data.plan import Plan
 from data.store import Store
 from models import metrics
 from tasks.cluster import ClusterPlan
-from tasks.protocols import (
+from tasks.queries import (
     Array,
     Holding,
     Protocol,

@@ -9,7 +9,7 @@ import numpy as np
 from data.indexes import nearest
 from models import metrics
 from tasks.health import has_ann
-from tasks.protocols import Array, Holding, Protocol, Queries
+from tasks.queries import Array, Holding, Protocol, Queries
 from tasks.sweep import Found, Gallery, sweep
 
 TOP: Final = 10
