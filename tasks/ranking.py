@@ -98,17 +98,6 @@ def rank(
     return ranked
 
 
-def joined(parts: Sequence[Ranked]) -> Ranked:
-    """What one version answers to all queries, from what it answers to PARTS of them."""
-    first = parts[0]
-    return Ranked(
-        {name: np.concatenate([part.values[name] for part in parts]) for name in first.values},
-        {name: np.concatenate([part.shared[name] for part in parts]) for name in first.shared},
-        np.concatenate([part.answers for part in parts]),
-        {row: key for part in parts for row, key in part.keys.items()},
-    )
-
-
 def churn(ours: Ranked, theirs: Ranked) -> Array:
     """Share of their answers that are not among ours, (Q,), as keys: 1 - overlap of the two."""
     numbers = {key: n for n, key in enumerate({*ours.keys.values(), *theirs.keys.values()})}
