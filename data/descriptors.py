@@ -181,7 +181,10 @@ class DescriptorCache:
         if not len(wanted):
             return
         for group in self._groups():
-            digests = pa.chunked_array([c for _, said in group for c in said["digest"].chunks])
+            chunks = [chunk for _, said in group for chunk in said["digest"].chunks]
+            digests = pa.chunked_array(
+                chunks, pa.string()
+            )  # a part may have no rows, thus no chunk
             found = pc.fill_null(pc.index_in(digests, value_set=wanted), -1).to_numpy()
             ends = np.cumsum([len(said) for _, said in group])
             for (part, said), place in zip(group, np.split(found, ends[:-1]), strict=True):

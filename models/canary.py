@@ -10,6 +10,7 @@ import base64
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -104,11 +105,12 @@ def compare(seen: torch.Tensor, kept: Mapping[str, Any], precision: str) -> None
         )
 
 
-def pictures() -> list[bytes]:
-    """The eight canary files."""
+@cache
+def pictures() -> tuple[bytes, ...]:
+    """The eight canary files, made once a process."""
     sides = ((97, 61), (64, 64), (33, 120), (150, 150), (28, 28), (256, 192))
     drawn = [png(picture(8 + n, height, width)) for n, (width, height) in enumerate(sides)]
-    return drawn + [base64.b64decode(text) for text in _JPEGS]
+    return (*drawn, *(base64.b64decode(text) for text in _JPEGS))
 
 
 def picture(number: int, height: int, width: int) -> torch.Tensor:

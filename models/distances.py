@@ -103,19 +103,25 @@ class Nearest:
 
     def _merge(self, query: Array, ranks: Array, rows: Array, marks: Array) -> None:
         """Keep the k nearest of those kept and of new ones, which are given one by one."""
-        queries = np.arange(len(self._rows))
-        query = np.concatenate([np.repeat(queries, self.k), query])
+        held = self._ranks < BEYOND
+        query = np.concatenate([np.nonzero(held)[0], query])
         columns = [
-            np.concatenate([kept.ravel(), new])
+            np.concatenate([kept[held], new])
             for kept, new in ((self._ranks, ranks), (self._rows, rows), (self._marks, marks))
         ]
         order = np.argsort(columns[0], kind="stable")
-        small = np.uint16 if len(queries) < 2**16 else np.int64  # numpy sorts 16 bits by radix
+        small = np.uint16 if len(held) < 2**16 else np.int64  # numpy sorts 16 bits by radix
         order = order[np.argsort(query[order].astype(small), kind="stable")]
-        # every query has k places at least: those that it keeps are its first k in this order
-        starts = np.searchsorted(query[order], queries)
-        best = order[starts[:, None] + np.arange(self.k)]
-        self._ranks, self._rows, self._marks = (column[best] for column in columns)
+        query = query[order]
+        starts = np.searchsorted(query, np.arange(len(held)))
+        place = np.arange(len(query)) - starts[query]  # among those of its query
+        near = place < self.k
+        where = query[near], place[near]
+        for column, found, none in zip(
+            columns, (self._ranks, self._rows, self._marks), (BEYOND, -1, False), strict=True
+        ):
+            found[:] = none
+            found[where] = column[order[near]]
 
 
 def _distances(ranks: Array) -> Array:

@@ -16,8 +16,7 @@ from data.lineage import lineage_of
 from data.plan import Plan
 from data.store import Store
 from models import metrics
-from tasks.cluster import ClusterPlan
-from tasks.protocols import (
+from tasks.queries import (
     Array,
     Holding,
     Protocol,
@@ -27,15 +26,13 @@ from tasks.protocols import (
     label_queries,
     picked,
 )
-from tasks.ranking import TOP, Ranked, churn, headline, joined, rank
+from tasks.ranking import TOP, Ranked, churn, headline, rank
 from tasks.worker import one_thread
 
 if TYPE_CHECKING:
     from models.weights import Embedder
     from tasks.index import Candidate
 
-PASSES: Final = 4
-"""Passes over a table at a time, each for a part of the queries: all of them read its rows."""
 SHOWN: Final = 5
 """Answers of an example."""
 
@@ -196,17 +193,11 @@ class _Asking:
                 theirs = replace(truth, vectors=self._queries(other, images).vectors)
                 asked.append(([other], theirs))
 
-        def answers(held: list[Holding], queries: Queries) -> list[Ranked]:
-            return rank(held, queries, self.plan.k, self.plan.split, shared)
+        def answers(asked: tuple[list[Holding], Queries]) -> list[Ranked]:
+            return rank(*asked, self.plan.k, self.plan.split, shared)
 
-        threads = min(PASSES, ClusterPlan().threads())
-        with one_thread(), ThreadPoolExecutor(threads) as pool:
-            parts = [
-                [pool.submit(answers, held, part) for part in queries.parts(threads)]
-                for held, queries in asked
-            ]
-            told = [zip(*(part.result() for part in of_table), strict=True) for of_table in parts]
-        ranked = [joined(version) for version in chain.from_iterable(told)]
+        with one_thread(), ThreadPoolExecutor(len(asked)) as pool:
+            ranked = list(chain.from_iterable(pool.map(answers, asked)))
         relevant = ~np.isnan(ranked[0].values[headline(self.protocol, self.plan.k)])
         return ranked if relevant.any() else []
 

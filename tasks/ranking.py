@@ -9,7 +9,7 @@ import numpy as np
 from data.indexes import nearest
 from models import metrics
 from tasks.health import has_ann
-from tasks.protocols import Array, Holding, Protocol, Queries
+from tasks.queries import Array, Holding, Protocol, Queries
 from tasks.sweep import Found, Gallery, sweep
 
 TOP: Final = 10
@@ -96,17 +96,6 @@ def rank(
             )
         )
     return ranked
-
-
-def joined(parts: Sequence[Ranked]) -> Ranked:
-    """What one version answers to all queries, from what it answers to PARTS of them."""
-    first = parts[0]
-    return Ranked(
-        {name: np.concatenate([part.values[name] for part in parts]) for name in first.values},
-        {name: np.concatenate([part.shared[name] for part in parts]) for name in first.shared},
-        np.concatenate([part.answers for part in parts]),
-        {row: key for part in parts for row, key in part.keys.items()},
-    )
 
 
 def churn(ours: Ranked, theirs: Ranked) -> Array:

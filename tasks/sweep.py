@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from data.indexes import VECTOR, metric_of, vectors_of
 from data.tables import rows_at
 from models.distances import Nearest, between, prepared
-from tasks.protocols import Array, Holding, Queries, fingerprints, in_split
+from tasks.queries import Array, Holding, Queries, fingerprints, in_split
 
 CHUNK: Final = 8192
 """Rows compared at once: the memory of a pass is this many rows by the queries."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data.descriptors import SAID, DamagedPart, DescriptorCache, descriptor_schema
@@ -77,6 +77,7 @@ def test_what_was_written_is_known_and_read_and_nothing_else(cache: DescriptorCa
     assert vectors(cache, 4, 3, 9, 1, 1) == {digest(1): 1.0, digest(4): 4.0}
 
 
+@example(parts=[(set(), set(), "x")], wanted=[0])
 @given(
     parts=st.lists(
         st.tuples(st.sets(st.integers(0, 9)), st.sets(st.integers(0, 9)), st.sampled_from("xy")),

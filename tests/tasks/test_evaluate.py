@@ -17,7 +17,7 @@ from models import metrics
 from models.pixels import header
 from tasks.evaluate import EvaluatePlan, Scores, evaluate
 from tasks.index import Candidate
-from tasks.protocols import altered, fingerprints
+from tasks.queries import altered, fingerprints
 
 if TYPE_CHECKING:
     from tests.tasks.conftest import Life, World

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from data.indexes import index_schema, index_table
 from data.store import Store
 from tasks import sweep
-from tasks.protocols import Holding, Protocol, holding, label_queries, picked
+from tasks.queries import Holding, Protocol, holding, label_queries, picked
 from tasks.ranking import Ranked, rank
 
 WIDTH = 8

@@ -10,7 +10,6 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import lance
@@ -76,20 +75,6 @@ class Queries:
     images: Array
     labels: tuple[tuple[str, ...], ...]
     vectors: Array
-
-    def parts(self, count: int) -> "list[Queries]":
-        """The same in COUNT parts of about equal size, in their order; fewer where they are few."""
-        edges = np.linspace(0, len(self.keys), min(count, len(self.keys)) + 1).astype(int).tolist()
-        return [
-            Queries(
-                self.protocol,
-                self.keys[first:last],
-                self.images[first:last],
-                self.labels[first:last],
-                self.vectors[first:last],
-            )
-            for first, last in pairwise(edges)
-        ]
 
 
 def fingerprints(digests: pa.Array | pa.ChunkedArray) -> Array:
