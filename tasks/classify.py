@@ -271,14 +271,12 @@ def classify(ask: Any, folder: Path, differ: int, decoder: str) -> None:
         "newcomers": NEWCOMERS,
         "moves": MOVES,
         "kept": KEPT,
-        "kinds": KINDS,
     }
     if differ <= FEW:  # in one breath: each question by itself takes milliseconds
-        last = steps.pop("kinds")
         before = ", ".join(f"{name} AS MATERIALIZED ({query})" for name, query in steps.items())
-        _answer(ask, folder, "kinds", f"WITH {before} {last}", True, decoder)
+        _answer(ask, folder, "kinds", f"WITH {before} {KINDS}", True, decoder)
         return
-    for name, query in steps.items():
+    for name, query in [*steps.items(), ("kinds", KINDS)]:
         _answer(ask, folder, name, query, False, decoder)
 
 
