@@ -8,11 +8,11 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.adapters.archives import content_of
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
 from data.adapters.columns import listing_batch
 from data.adapters.listed_splits import ListedSplits
+from data.adapters.named import lines_of
 from data.adapters.pictures import Pictures, picture_runs
 from data.adapters.unpacked import Unpacked
 from data.taxonomy import Retrieval
@@ -91,7 +91,7 @@ class Flickr8k(Columnar):
         said = _sentences(text.find("Flickr8k.token.txt"))
         names = pa.array(sorted(said), pa.string())
         columns = self._pictures().columns(names)
-        listed = {split: _lines(text.find(name)) for split, name in LISTS.items()}
+        listed = {split: lines_of(text.find(name)) for split, name in LISTS.items()}
         splits = ListedSplits(
             "Flickr8k_text",
             [name for lines in listed.values() for name in lines],
@@ -113,15 +113,6 @@ class Flickr8k(Columnar):
         return Pictures(runs, f"{self.root}/{folder}")
 
 
-def _lines(path: str) -> list[str]:
-    """The lines of the file at PATH that are not empty."""
-    try:
-        lines = content_of(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8: {error}.") from error
-    return [line.strip() for line in lines if line.strip()]
-
-
 def _sentences(path: str) -> dict[str, list[str]]:
     """The sentences of each picture, in the order of their numbers.
 
@@ -130,7 +121,7 @@ def _sentences(path: str) -> dict[str, list[str]]:
     """
     found: dict[str, dict[int, str]] = {}
     passed = 0
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines_of(path), 1):
         head, tab, sentence = line.partition("\t")
         name, sign, place = head.rpartition("#")
         if not tab or not sign or not place.isdecimal():

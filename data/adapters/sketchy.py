@@ -11,6 +11,7 @@ from data.adapters.card import Card, Source
 from data.adapters.columns import at_most_one
 from data.adapters.files import Run
 from data.adapters.named import lines_of, place_in, run_batch, runs_in
+from data.adapters.runs import rows_of
 from data.taxonomy import Retrieval
 
 KINDS: Final[Mapping[str, str]] = {"photo": "jpg", "sketch": "png"}
@@ -137,7 +138,7 @@ def _photo(folder: str, key: str, kind: str) -> str:
 def _without(run: Run, unfit: set[str]) -> Run:
     """RUN without the sketches whose names are UNFIT."""
     kept = Run(run.folder)
-    for row in zip(run.keys, run.uris, run.sizes, run.mtimes, run.etags, strict=True):
+    for row in rows_of(run):
         if row[0].rpartition("/")[2].removesuffix(".png") not in unfit:
             kept.add(*row)
     return kept
