@@ -1,14 +1,14 @@
 """ILSVRC2012 with three classes and two or three pictures of each, in each of its layouts."""
 
-import io
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.data.matfile import write_mat
+from tests.data.tarred import tarred
 
 KIT = "ILSVRC2012_devkit_t12"
 IDS = {3: "n01440764", 1: "n01443537", 2: "n15075141"}
@@ -27,16 +27,6 @@ def train_files(draw: Callable[..., bytes]) -> dict[str, dict[str, bytes]]:
         wnid: {f"{wnid}_{number}.JPEG": draw(10 * number + id_) for number in (9, 18, 2)}
         for id_, wnid in IDS.items()
     }
-
-
-def tarred(files: Mapping[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return out.getvalue()
 
 
 def devkit(root: Path) -> None:

@@ -1,8 +1,7 @@
 """Oxford and Paris, revisited, in miniature: a truth of two queries and four pictures."""
 
-import io
+import gzip
 import pickle
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.data.matfile import write_mat
+from tests.data.tarred import tarred
 
 Draw = Callable[..., bytes]
 
@@ -52,12 +52,8 @@ def pictures(draw: Draw) -> dict[str, bytes]:
 
 def write_archive(path: Path, members: dict[str, bytes]) -> None:
     """A tar, packed if its name says so, of MEMBERS in the folder ``town``."""
-    mode = "w:gz" if path.name.endswith("gz") else "w"
-    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
-        for name, content in members.items():
-            member = tarfile.TarInfo(f"town/{name}.jpg")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
+    content = tarred({f"town/{name}.jpg": one for name, one in members.items()})
+    path.write_bytes(gzip.compress(content) if path.name.endswith("gz") else content)
 
 
 def roxford5k(root: Path, draw: Draw) -> dict[str, Any]:

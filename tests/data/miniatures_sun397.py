@@ -1,11 +1,12 @@
 """SUN397 with four classes of two or three pictures, in each of its layouts."""
 
-import io
-import tarfile
+import gzip
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+
+from tests.data.tarred import tarred
 
 CLASSES = ("/b/bow_window/outdoor", "/a/abbey", "/b/bow_window/indoor", "/z/zoo")
 """In no order, as a file system hands them out."""
@@ -27,11 +28,8 @@ def write_tar(path: Path, files: Mapping[str, bytes], mode: Mode = "w:gz") -> Pa
     """FILES below SUN397, with the lists that lie beside the letters."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lists = {"README.txt": b"words", "ClassName.txt": b"/a/abbey\n"}
-    with tarfile.open(path, mode) as tar:
-        for name, content in {**lists, **files}.items():
-            member = tarfile.TarInfo(f"SUN397/{name}")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
+    content = tarred({f"SUN397/{name}": one for name, one in {**lists, **files}.items()})
+    path.write_bytes(content if mode == "w" else gzip.compress(content))
     return path
 
 

@@ -19,10 +19,10 @@ from tests.data.miniatures_ilsvrc2012 import (
     devkit,
     ilsvrc2012,
     kaggle,
-    tarred,
     unpacked,
     val_name,
 )
+from tests.data.tarred import tarred
 
 Draw = Callable[..., bytes]
 

@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import io
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -15,18 +14,9 @@ from data.adapters.headers import DamagedTar
 from data.adapters.reading import member_of, read_uri, read_uris
 from data.adapters.stamps import stamp_of
 from data.adapters.zips import DamagedZip
+from tests.data.tarred import tarred
 
 FILES = {"a/1.jpg": b"one" * 200, "a/2.jpg": b"", "b.txt": b"words\n"}
-
-
-def tarred(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return out.getvalue()
 
 
 def zipped(files: dict[str, bytes], extra: bytes = b"") -> bytes:

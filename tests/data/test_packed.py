@@ -16,7 +16,7 @@ from data.adapters import packed
 from data.adapters.archives import Entry
 from data.adapters.headers import DamagedTar
 from data.adapters.packed import packed_entries, read_packed
-from tests.data.miniatures_ilsvrc2012 import tarred
+from tests.data.tarred import tarred
 
 CHANCE = random.Random(0)
 FILES = {f"a/{number}.jpg": CHANCE.randbytes(1 + 5000 * number) for number in range(40)}
