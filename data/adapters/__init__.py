@@ -4,19 +4,29 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from data.adapters.base import Dataset
+from data.adapters.cars196 import Cars196
 from data.adapters.cifar10 import Cifar10
+from data.adapters.cub200 import Cub200
+from data.adapters.flickr8k import Flickr8k
 from data.adapters.folder import Folder
+from data.adapters.inshop import InShop
 from data.adapters.listed import Listed
 from data.adapters.mnist import Mnist
+from data.adapters.sop import Sop
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
 from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
+    "cars196": Cars196,
     "cifar10": Cifar10,
+    "cub200": Cub200,
+    "flickr8k": Flickr8k,
     "folder": Folder,
+    "inshop": InShop,
     "list": Listed,
     "mnist": Mnist,
+    "sop": Sop,
     "svhn": Svhn,
     "tars": Tars,
 }

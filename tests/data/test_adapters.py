@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from data.adapters import DATASETS, open_dataset
 from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
+from tests.data import miniatures_texts, miniatures_unseen
 from tests.data.matfile import write_mat
 
 Draw = Callable[..., bytes]
@@ -93,10 +94,15 @@ def svhn(root: Path, draw: Draw) -> dict[str, Any]:
 
 
 MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
+    "cars196": ("home", miniatures_unseen.cars196),
     "cifar10": ("home", cifar10),
+    "cub200": ("home", miniatures_unseen.cub200),
+    "flickr8k": ("home", miniatures_texts.flickr8k),
     "folder": ("home", folder),
+    "inshop": ("home", miniatures_unseen.inshop),
     "list": ("home.csv", listed),
     "mnist": ("home", mnist),
+    "sop": ("home", miniatures_unseen.sop),
     "svhn": ("home", svhn),
     "tars": ("home", tars),
 }
