@@ -12,9 +12,13 @@ from data.adapters.folder import Folder
 from data.adapters.inshop import InShop
 from data.adapters.listed import Listed
 from data.adapters.mnist import Mnist
+from data.adapters.pix2pix import Pix2Pix
+from data.adapters.qmul_chairs import QmulChairs
+from data.adapters.sketchy import Sketchy
 from data.adapters.sop import Sop
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
+from data.adapters.tuberlin import TuBerlin
 from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
@@ -26,9 +30,13 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "inshop": InShop,
     "list": Listed,
     "mnist": Mnist,
+    "pix2pix": Pix2Pix,
+    "qmul-chairs": QmulChairs,
+    "sketchy": Sketchy,
     "sop": Sop,
     "svhn": Svhn,
     "tars": Tars,
+    "tuberlin": TuBerlin,
 }
 
 

@@ -6,8 +6,11 @@ from typing import Any, Final
 import fsspec
 import pyarrow as pa
 
-from data.adapters.archives import content_of, entries
+from data.adapters.archives import Entry, content_of, entries
 from data.adapters.columns import listing_batch
+from data.adapters.files import Run
+from data.adapters.names import is_image
+from data.adapters.objects import files_under
 from data.adapters.stamps import NOTHING, stamp_of, stamps_of
 
 ROWS: Final = 10_000
@@ -124,3 +127,42 @@ class Pictures:
                 for entry in entries(self.place)
             }
         return self._members
+
+
+def runs_in(place: str, folder: str, extensions: frozenset[str]) -> Iterator[Run]:
+    """The files of PLACE below FOLDER that end in one of EXTENSIONS, in the order of their keys.
+
+    PLACE is a folder, a prefix or an archive; a key is the path below FOLDER. Of an archive all
+    names are held.
+
+    Raises:
+        FileNotFoundError: the folder is not there, or the archive has nothing of it.
+        ValueError: the archive is cut, damaged or none, or has a file twice; names it.
+    """
+    if not place.endswith(ARCHIVES):
+        yield from files_under(f"{place}/{folder}".rstrip("/"), extensions, "all")
+        return
+    whole = stamp_of(place)
+    found: dict[str, Entry] = {}
+    for entry in entries(place):
+        name = entry.name.removeprefix("./")
+        key = name.removeprefix(folder)
+        if not name.startswith(folder) or not is_image(key.rpartition("/")[2], extensions):
+            continue
+        if key in found:
+            raise ValueError(f"{place} holds {name!r} twice: which of the two counts?")
+        found[key] = entry
+    if not found:
+        raise FileNotFoundError(f"{place} holds no picture in {folder or 'it'}.")
+    run = Run("")
+    for key in sorted(found):
+        run.add(key, found[key].uri, found[key].size, whole.mtime, whole.etag)
+    yield run
+
+
+def run_batch(
+    run: Run, keys: Sequence[str], columns: Mapping[str, Sequence[Any] | pa.Array]
+) -> pa.RecordBatch:
+    """The files of RUN as rows of a listing, under KEYS, with COLUMNS as long."""
+    located = {"uri": run.uris, "size": run.sizes, "mtime": run.mtimes, "etag": run.etags}
+    return listing_batch(len(keys), {"key": keys, **located, **columns})

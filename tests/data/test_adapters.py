@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from data.adapters import DATASETS, open_dataset
 from data.adapters.base import Dataset
 from data.sample import LISTING, listing_batches
-from tests.data import miniatures_texts, miniatures_unseen
+from tests.data import miniatures_sketches, miniatures_texts, miniatures_unseen
 from tests.data.matfile import write_mat
 
 Draw = Callable[..., bytes]
@@ -102,9 +102,13 @@ MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "inshop": ("home", miniatures_unseen.inshop),
     "list": ("home.csv", listed),
     "mnist": ("home", mnist),
+    "pix2pix": ("home", miniatures_sketches.pix2pix),
+    "qmul-chairs": ("home", miniatures_sketches.qmul_chairs),
+    "sketchy": ("home", miniatures_sketches.sketchy),
     "sop": ("home", miniatures_unseen.sop),
     "svhn": ("home", svhn),
     "tars": ("home", tars),
+    "tuberlin": ("home", miniatures_sketches.tuberlin),
 }
 
 
