@@ -9,6 +9,8 @@ from data.adapters.cifar10 import Cifar10
 from data.adapters.cub200 import Cub200
 from data.adapters.flickr8k import Flickr8k
 from data.adapters.folder import Folder
+from data.adapters.grocery import Grocery
+from data.adapters.hf import Hf
 from data.adapters.inshop import InShop
 from data.adapters.listed import Listed
 from data.adapters.mnist import Mnist
@@ -19,6 +21,7 @@ from data.adapters.sop import Sop
 from data.adapters.svhn import Svhn
 from data.adapters.tars import Tars
 from data.adapters.tuberlin import TuBerlin
+from data.adapters.ukbench import UkBench
 from data.taxonomy import choose
 
 DATASETS: Final[Mapping[str, type[Dataset]]] = {
@@ -27,6 +30,8 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "cub200": Cub200,
     "flickr8k": Flickr8k,
     "folder": Folder,
+    "grocery": Grocery,
+    "hf": Hf,
     "inshop": InShop,
     "list": Listed,
     "mnist": Mnist,
@@ -37,6 +42,7 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "svhn": Svhn,
     "tars": Tars,
     "tuberlin": TuBerlin,
+    "ukbench": UkBench,
 }
 
 

@@ -99,6 +99,8 @@ MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "cub200": ("home", miniatures_unseen.cub200),
     "flickr8k": ("home", miniatures_texts.flickr8k),
     "folder": ("home", folder),
+    "grocery": ("home", miniatures_texts.grocery),
+    "hf": ("home", miniatures_texts.hf),
     "inshop": ("home", miniatures_unseen.inshop),
     "list": ("home.csv", listed),
     "mnist": ("home", mnist),
@@ -109,6 +111,7 @@ MINIATURES: dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]] = {
     "svhn": ("home", svhn),
     "tars": ("home", tars),
     "tuberlin": ("home", miniatures_sketches.tuberlin),
+    "ukbench": ("home", miniatures_texts.ukbench),
 }
 
 
