@@ -62,7 +62,9 @@ def qmul_chairs(root: Path, draw: Draw, each: int = 2) -> dict[str, Any]:
             pictures = [
                 np.asarray(
                     Image.open(
-                        io.BytesIO(drawn(draw, 1000 * row + 10 * at + move, (256, 256), "png", "L"))
+                        io.BytesIO(
+                            drawn(draw, 1000 * (row + each * at) + move, (256, 256), "png", "L")
+                        )
                     )
                 )
                 for row in range(each)
@@ -75,6 +77,6 @@ def pix2pix(root: Path, draw: Draw, each: int = 2) -> dict[str, Any]:
     """EACH pairs a half."""
     for at, half in enumerate(("train", "val")):
         for number in range(1, each + 1):
-            pair = drawn(draw, 1000 * number + at, (512, 256), "jpg")
+            pair = drawn(draw, 1000 * (number + each * at), (512, 256), "jpg")
             put(root / half / f"{number}_AB.jpg", pair)
     return {}
