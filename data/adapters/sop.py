@@ -36,7 +36,7 @@ class Sop(Columnar):
         cite="Oh Song, Xiang, Jegelka, Savarese, Deep Metric Learning via Lifted Structured "
         "Feature Embedding, CVPR 2016",
         home="https://cvgl.stanford.edu/projects/lifted_struct/",
-        licence="MIT for the lists; the photographs are their sellers'",
+        licence="that of the file LICENSE in the archive; the photographs are their sellers'",
         access="open",
         splits={"train": 59_551, "test": 60_502},
         sources=(
