@@ -71,6 +71,11 @@ def look(connection: Any, view: str, files: list[Path] | Numbered) -> None:
     )
 
 
+def number(ask: Any, query: str) -> int:
+    """The one number that QUERY says; read to the end, or the connection would stay in use."""
+    return int(ask.execute(query).fetchall()[0][0])
+
+
 @cache
 def _engine(memory: int) -> Any:
     """The DuckDB of this process that may use MEMORY MB; starting one takes 20 ms."""

@@ -8,7 +8,7 @@ import lance
 import pyarrow as pa
 import pyarrow.csv
 
-from data.database import asking
+from data.database import asking, number
 from data.descriptors import SAID, DescriptorCache
 from data.indexes import index_table
 from data.lineage import Lineage, sealed_before
@@ -120,11 +120,6 @@ def _load(ask: Any, table: str, query: str, stream: pa.RecordBatchReader | None)
     ask.unregister("stream")
 
 
-def _count(ask: Any, query: str) -> int:
-    """What QUERY counts; the result is read to its end, or the connection would stay in use."""
-    return int(ask.execute(query).fetchall()[0][0])
-
-
 def _fates(
     ask: Any, change: "Change", images: lance.LanceDataset, index: lance.LanceDataset
 ) -> dict[str, int]:
@@ -189,7 +184,7 @@ def _gaps(
         """
     )
     states = dict(ask.execute("SELECT state, count(*) FROM absent GROUP BY state").fetchall())
-    extra = _count(ask, "SELECT count(*) FROM held ANTI JOIN live USING (key, digest)")
+    extra = number(ask, "SELECT count(*) FROM held ANTI JOIN live USING (key, digest)")
     return states.get("deferred", 0), states.get("missing", 0), extra
 
 
@@ -225,7 +220,7 @@ def _late(
         "(SELECT key FROM fates WHERE fate <> 'as it was') USING (key)",
         index.scanner(said).to_reader(),
     )
-    return _count(ask, "SELECT count(*) FROM late")
+    return number(ask, "SELECT count(*) FROM late")
 
 
 def _bad(images: lance.LanceDataset | None) -> pa.Table:

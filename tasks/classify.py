@@ -11,7 +11,7 @@ is needed, on the first night too.
 from pathlib import Path
 from typing import Any, Final
 
-from data.database import look
+from data.database import look, number
 from tasks.compare import META, STALE
 
 FEW: Final = 100_000
@@ -247,9 +247,9 @@ def compare(ask: Any, folder: Path) -> int:
         ask: has the views that this module's questions are asked of.
         folder: the answers go to files of it.
     """
-    few = _number(ask, SUSPECTS) <= FEW
+    few = number(ask, SUSPECTS) <= FEW
     unlike = _answer(ask, folder, "unlike", UNLIKE, few)
-    if not unlike and not _number(ask, "SELECT count(*) FROM found"):
+    if not unlike and not number(ask, "SELECT count(*) FROM found"):
         return 0
     return _answer(ask, folder, "delta", DELTA, few)
 
@@ -294,7 +294,3 @@ def _answer(
     count = int(rows.fetchone()[0])
     look(ask, name, [path])
     return count
-
-
-def _number(ask: Any, query: str) -> int:
-    return int(ask.execute(query).fetchone()[0])

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data.database import Numbered, asking
+from data.database import Numbered, asking, number
 from data.manifest import LIVE, MANIFEST
 from data.store import Store
 from data.workspace import FOUND, LISTED, Snapshot, files, snapshot
@@ -144,7 +144,7 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAU
         "unlisted": unlisted(held, seen),
     }
     with asking(settings.memory, **tables) as ask:
-        listed = _number(ask, "SELECT count(*) FROM waves")
+        listed = number(ask, "SELECT count(*) FROM waves")
         differ = classify.compare(ask, folder)
         if not differ:
             return _nothing(held, listed, folder)
@@ -152,9 +152,9 @@ def plan(store: Store, dataset: str, workspace: Path, settings: ScanPlan = DEFAU
         return Change(
             base=held.version,
             counts=_counts(ask, listed),
-            bytes=_number(ask, classify.BYTES),
-            live_before=_number(ask, "SELECT count(*) FROM held WHERE state = 'live'"),
-            removed_live=_number(ask, classify.REMOVED_LIVE),
+            bytes=number(ask, classify.BYTES),
+            live_before=number(ask, "SELECT count(*) FROM held WHERE state = 'live'"),
+            removed_live=number(ask, classify.REMOVED_LIVE),
             examples=dict(ask.execute(classify.FIRST_KEYS, {"first": EXAMPLES}).fetchall()),
             rows=_rows(ask, listed, folder / "rows.parquet"),
             doomed=_saved(
@@ -220,7 +220,3 @@ def _written(schema: pa.Schema, path: Path) -> Path:
 def _saved(addresses: np.ndarray[Any, np.dtype[np.uint64]], path: Path) -> Path:
     np.save(path, addresses)
     return path
-
-
-def _number(ask: Any, query: str) -> int:
-    return int(ask.execute(query).fetchone()[0])
