@@ -10,6 +10,7 @@ from benchmarks.delta import delta
 from benchmarks.kills import kills
 from benchmarks.memory import memory
 from benchmarks.planning import planning
+from benchmarks.reading import reading
 from benchmarks.result import Result, against
 from benchmarks.table import page
 from benchmarks.throughput import throughput
@@ -22,6 +23,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool, Path, bool], Result]]] = {
     "throughput": throughput,
     "delta": delta,
     "planning": planning,
+    "reading": reading,
     "memory": memory,
     "kills": kills,
 }

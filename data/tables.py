@@ -78,8 +78,6 @@ class Table:
     ) -> Iterator[pa.RecordBatch]:
         """COLUMNS of the rows at VERSION that FILTER leaves, in order, in bounded memory.
 
-        Lance by itself reads gigabytes ahead of whoever asks for all rows.
-
         Args:
             columns: their names.
             filter: an expression, or SQL.
@@ -89,16 +87,7 @@ class Table:
         Raises:
             FileNotFoundError: the table or the version is not there.
         """
-        scanner = self.open(version).scanner(
-            list(columns),
-            filter,
-            with_row_address=addresses,
-            batch_size=STREAMED_ROWS,
-            io_buffer_size=STREAMED_BYTES,
-            batch_readahead=2,
-            fragment_readahead=1,
-        )
-        yield from scanner.to_batches()
+        yield from streamed(self.open(version), columns, STREAMED_ROWS, filter, addresses=addresses)
 
     def latest(self) -> lance.LanceDataset | None:
         """The table as it stands now; None before its first commit."""
@@ -174,6 +163,30 @@ class Table:
         transaction = self.open().read_transaction(version)
         properties = transaction.transaction_properties if transaction else None
         return (properties or {}).get(RUN)
+
+
+def streamed(
+    dataset: lance.LanceDataset,
+    columns: Sequence[str],
+    rows: int,
+    filter: str | pc.Expression | None = None,
+    *,
+    addresses: bool = False,
+) -> Iterator[pa.RecordBatch]:
+    """COLUMNS of the rows of DATASET that FILTER leaves, as `Table.stream`, ROWS at a time.
+
+    Lance by itself reads gigabytes ahead of whoever asks for all rows.
+    """
+    scanner = dataset.scanner(
+        list(columns),
+        filter,
+        with_row_address=addresses,
+        batch_size=rows,
+        io_buffer_size=STREAMED_BYTES,
+        batch_readahead=2,
+        fragment_readahead=1,
+    )
+    yield from scanner.to_batches()
 
 
 def rows_at(dataset: lance.LanceDataset, places: Sequence[int], columns: list[str]) -> pa.Table:

@@ -47,6 +47,13 @@ def between(queries: Array, rows: Array, metric: Metric) -> Array:
     return np.maximum(apart, np.float32(0), out=apart)
 
 
+def of_pairs(one: Array, other: Array, metric: Metric) -> Array:
+    """Distances (N,) float32 between `prepared` rows ONE and those in their places in OTHER."""
+    alike = np.einsum("nw,nw->n", one, other)
+    apart = 1 - alike if metric == "cosine" else (one.shape[1] - alike) / 2
+    return np.asarray(np.maximum(apart, 0), dtype=np.float32)
+
+
 class Nearest:
     """The k nearest gallery rows of each query, exact, whatever the number of rows that went by.
 

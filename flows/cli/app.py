@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 
 ORDER = (
-    "demo", "init", "plan", "reindex", "search", "report", "explain", "versions", "diff", "promote",
-    "rollback", "clean", "verify", "datasets", "download", "train", "evaluate", "chaos", "doctor",
+    "demo", "init", "plan", "reindex", "search", "report", "explain", "duplicates", "versions",
+    "diff", "promote", "rollback", "clean", "verify", "datasets", "download", "train", "evaluate",
+    "chaos", "doctor",
 )  # fmt: skip
 """The commands as a newcomer meets them."""
 

@@ -1,4 +1,4 @@
-"""Verbs that look into an index: search, versions, diff."""
+"""Verbs that look into an index: search, versions, diff, duplicates."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ from flows.cli.exits import Misuse
 if TYPE_CHECKING:
     from data.lineage import Lineage
     from data.store import Store
+    from tasks.duplicates import Duplicates
 
 
 @app.command()
@@ -106,6 +107,38 @@ def diff(
     )
 
 
+@app.command()
+def duplicates(
+    recipe: RecipeWord,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Greatest distance of near images, 1 - cos or bits; measured if left out."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many groups to show.")] = 20,
+    at: Annotated[
+        str, typer.Option(help="An index version, a run, or @prev; production if left out.")
+    ] = "production",
+    exact: Annotated[bool, typer.Option("--exact", help="Compare every pair of rows.")] = False,
+    json: Json = False,
+) -> None:
+    """Find images of RECIPE's index that are there more than once, the same or nearly so."""
+    name, store = the_recipe(recipe).name, the_store()
+    from tasks.duplicates import duplicates as found_in
+    from tasks.search import resolve
+
+    progress = show.ProgressLine(quiet=json)
+    found = found_in(
+        store, *resolve(store, name, at), threshold, limit, exact=exact, progress=progress
+    )
+    progress.close()
+    if json:
+        show.machine(show.plain(found))
+        return
+    _tell_duplicates(found)
+
+
 def sealed(store: "Store", recipe: str) -> "list[Lineage]":
     """The lineages of all sealed index versions of RECIPE, newest first."""
     from data.indexes import index_names, index_table
@@ -149,3 +182,38 @@ def difference(store: "Store", before: tuple[str, int], after: tuple[str, int]) 
 def _headline(metrics: dict[str, float]) -> str:
     """The first few METRICS in words."""
     return "  ".join(f"{name} {value:.3f}" for name, value in list(metrics.items())[:3])
+
+
+def _tell_duplicates(found: "Duplicates") -> None:
+    """Print FOUND for people."""
+    unit = "1 - cos" if found.metric == "cosine" else "bits"
+    how = "every pair compared" if found.exact else "as the ANN index finds them"
+    show.table(
+        [
+            ["images", found.images, f"{found.table}@{found.version}"],
+            ["same bytes", found.same_images, f"in {found.same_groups:,} groups"],
+            [
+                "near",
+                found.near_images,
+                f"in {found.near_groups:,} groups, up to {found.threshold:g} apart ({unit}), {how}",
+            ],
+        ]
+    )
+    if 2 * found.near_images > found.images:
+        typer.echo(
+            "More than half of the images are near to another: this encoder does not tell them "
+            "apart at that distance. Take a smaller --threshold."
+        )
+    for one in found.crossings:
+        typer.echo(
+            f"{one.near:,} of {one.images:,} images of split {one.split or '(none)'} "
+            f"({one.near / one.images:.1%}) have a copy in {one.other or '(none)'}, {one.same:,} "
+            "of them the same bytes."
+        )
+    for group in found.groups:
+        more = f", and {group.size - len(group.keys):,} more" * (group.size > len(group.keys))
+        what = "same bytes" if group.contents == 1 else f"up to {group.apart:.3g} apart"
+        splits = f" in {', '.join(one or '(none)' for one in group.splits)}"
+        typer.echo(f"\n{group.size:,} images{splits if any(group.splits) else ''}, {what}{more}")
+        for key in group.keys:
+            typer.echo(f"  {key}")

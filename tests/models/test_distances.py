@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.distances import Metric, Nearest, between, prepared
+from models.distances import Metric, Nearest, between, of_pairs, prepared
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -36,6 +36,16 @@ def test_distances_are_those_of_the_definition(metric: Metric) -> None:
     assert found == pytest.approx(np.array(expected), abs=1e-6)
     assert found.dtype == np.float32
     assert (found >= 0).all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "hamming"])
+def test_distances_of_pairs_are_those_of_the_definition(metric: Metric) -> None:
+    a, b = rows(metric, 9, 1), rows(metric, 9, 2)
+    found = of_pairs(prepared(a, metric), prepared(b, metric), metric)
+    expected = [oracle(x, y, metric) for x, y in zip(a, b, strict=True)]
+    assert found == pytest.approx(np.array(expected), abs=1e-6)
+    assert found.dtype == np.float32
+    assert not of_pairs(prepared(a, metric), prepared(a, metric), metric).round(6).any()
 
 
 def test_a_row_is_at_no_distance_from_itself_and_a_zero_row_at_one_from_all() -> None:
