@@ -95,16 +95,23 @@ def save(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], **set
     """
     part = path.with_suffix(".part")
     with pq.ParquetWriter(part, schema, compression="lz4", **settings) as out:
-        pending: list[pa.RecordBatch] = []
-        for batch in batches:
-            pending.append(batch)
-            if sum(waiting.num_rows for waiting in pending) >= GROUP:
-                out.write_table(pa.Table.from_batches(pending))
-                pending.clear()
-        if pending:
-            out.write_table(pa.Table.from_batches(pending))
+        _write(out, batches)
     part.replace(path)
     give_back()
+
+
+def _write(out: pq.ParquetWriter, batches: Iterable[pa.RecordBatch]) -> None:
+    pending: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        pending.append(batch)
+        rows += batch.num_rows
+        if rows >= GROUP:
+            out.write_table(pa.Table.from_batches(pending))
+            pending.clear()
+            rows = 0
+    if pending:
+        out.write_table(pa.Table.from_batches(pending))
 
 
 def known_digests(store: Store, dataset: str, version: int, path: Path) -> Digests:
@@ -120,12 +127,13 @@ def known_digests(store: Store, dataset: str, version: int, path: Path) -> Diges
             if not path.parent.is_dir():
                 return held.digests()
             held.save(path)
+        give_back()
     return Digests(np.load(path, mmap_mode="r"))
 
 
 def _digests_of(snapshot: Path) -> Buckets:
     """The digests that `held_digests` would find, from the file of a snapshot of the version."""
-    with pq.ParquetFile(snapshot) as rows:
+    with pq.ParquetFile(snapshot, pre_buffer=False) as rows:  # else all of a column at once
         held = Buckets(rows.metadata.num_rows)
         for batch in rows.iter_batches(columns=["digest", "shard"]):
             held.add(batch.filter(pc.not_equal(batch["shard"], ""))["digest"])

@@ -95,7 +95,7 @@ def unlisted(held: Snapshot, seen: list[Path]) -> pa.Table:
     """
     listed = np.zeros(pq.read_metadata(held.path).num_rows, np.bool_)
     for path in seen:
-        for batch in pq.ParquetFile(path).iter_batches(columns=["row"]):
+        for batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(columns=["row"]):
             listed[batch["row"].drop_null().to_numpy()] = True
     return pa.table({"row": np.flatnonzero(~listed)})
 
