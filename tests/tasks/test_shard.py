@@ -29,20 +29,20 @@ def nights(store: Store, monkeypatch: pytest.MonkeyPatch) -> Nights:
 
 
 def resolved(nights: Nights, workspace: Path, **options: object) -> list[dict[str, object]]:
+    """What became of the candidates, in the listing's order: chunks are told as they finish."""
     (wave,) = scan(nights.source, nights.scan, workspace)
     wanted = candidates(nights.store, nights.dataset, workspace, wave)
-    return rows_in(
-        shard(
-            nights.store,
-            nights.dataset,
-            nights.source,
-            wanted,
-            nights.shard,
-            nights.cluster,
-            workspace,
-            **options,  # type: ignore[arg-type]
-        )
+    path = shard(
+        nights.store,
+        nights.dataset,
+        nights.source,
+        wanted,
+        nights.shard,
+        nights.cluster,
+        workspace,
+        **options,  # type: ignore[arg-type]
     )
+    return sorted(rows_in(path), key=lambda row: int(str(row["position"])))
 
 
 def test_every_candidate_is_accounted_for(nights: Nights, draw: Draw, tmp_path: Path) -> None:
