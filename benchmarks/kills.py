@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.machine import cores
 from benchmarks.pictures import folder
 from benchmarks.result import Bar, Repeats, Result
 from benchmarks.stock import Stock, recipe_of, stocked
@@ -13,6 +12,7 @@ from benchmarks.watch import Watched, watched
 from data.descriptors import DescriptorCache
 from data.store import Store
 from flows.trace import events
+from tasks.crew import cores
 from tasks.extract import ExtractPlan
 
 SIDE: Final = 64

@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 
 from data.lineage import code_revision, library_versions
+from tasks.crew import cores
 
 
 def machine() -> dict[str, Any]:
@@ -20,11 +21,6 @@ def machine() -> dict[str, Any]:
         "libraries": library_versions(),
         "code": code_revision(),
     }
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def load() -> float:

@@ -14,12 +14,12 @@ from typing import Final, Self
 
 import numpy as np
 
-from benchmarks.machine import cores
 from benchmarks.pictures import folder
 from benchmarks.result import Bar, Figure, Repeats, Result
 from benchmarks.stock import Stock, macs, recipe_of, stocked
 from benchmarks.watch import EntrantFailed, Watched, watched
 from data.store import Store
+from tasks.crew import cores
 from tasks.extract import ExtractPlan
 
 PEERS: Final = {"ray_data": "Ray Data", "pixeltable": "Pixeltable"}

@@ -1,6 +1,5 @@
 """Break it and prove it: runs killed at random instants must end as an undisturbed run does."""
 
-import os
 import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from flows.night import Progress
 from flows.recipe import Recipe
 from flows.trace import Event
 from flows.victim import Run
+from tasks.crew import cores
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _trial(
     if recipe.cluster.here(needed):
         held = recipe.extract.batch * recipe.cluster.threads()
     else:
-        held = recipe.extract.part * max(1, recipe.cluster.workers or (os.cpu_count() or 1))
+        held = recipe.extract.part * (recipe.cluster.workers or cores())
     cut_off = min(held, needed - kept)
     return Trial(
         stage=where,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from tasks.crew import ClusterPlan, Crew
+from tasks.crew import ClusterPlan, Crew, cores
 from tasks.worker import WorkFailed, in_this_process
 
 I = TypeVar("I")  # noqa: E741  (an item)
@@ -83,7 +83,7 @@ def connect(plan: ClusterPlan) -> None:
         wanted = math.ceil(plan.workers * plan.cpus)
         settings |= {
             "address": "local",
-            "num_cpus": max(wanted, len(os.sched_getaffinity(0))),
+            "num_cpus": max(wanted, cores()),
             "object_store_memory": OBJECT_STORE_BYTES,
             "include_dashboard": False,
         }

@@ -58,8 +58,15 @@ class ClusterPlan(Plan):
 
     def threads(self) -> int:
         """Threads of this process that work where no cluster does: one a core, as workers would."""
-        cores = max(1, math.floor(len(os.sched_getaffinity(0)) / self.cpus))
-        return min(self.workers or cores, cores)
+        most = max(1, math.floor(cores() / self.cpus))
+        return min(self.workers or most, most)
+
+
+def cores() -> int:
+    """Cores that this process may use; all of the machine's where the system does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass

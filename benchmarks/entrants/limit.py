@@ -17,10 +17,10 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from benchmarks.machine import cores
 from data import memory
 from data.store import Store
 from models.weights import Embedder
+from tasks.crew import cores
 from tasks.train import load_encoder
 
 BATCH: Final = 64

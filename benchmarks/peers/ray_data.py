@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from benchmarks.entrants.limit import BATCH, described
-from benchmarks.machine import cores
 from data.store import Store
 from tasks.cluster import runtime
+from tasks.crew import cores
 from tasks.train import load_encoder
 
 

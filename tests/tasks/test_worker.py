@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from tasks.cluster import ClusterPlan, spread
+from tasks.crew import cores
 from tasks.worker import Outcome, WorkFailed
 
 
@@ -80,3 +81,11 @@ def test_an_exception_that_cannot_be_pickled_is_carried_as_text() -> None:
     failure = Outcome.of(PickyError(1, 2)).failure()
     assert isinstance(failure, RuntimeError)
     assert str(failure) == "PickyError: 1 and 2"
+
+
+def test_where_the_system_does_not_say_all_cores_of_the_machine_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert (cores(), ClusterPlan().threads()) == (6, 6)
