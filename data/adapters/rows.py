@@ -82,8 +82,11 @@ def row_batches(
     try:
         with _opened(path) as file:
             if _suffix(path) == ".parquet":
-                rows = pyarrow.parquet.ParquetFile(file)
-                yield from rows.iter_batches(batch_size=ROWS, columns=list(kinds))
+                rows, columns = pyarrow.parquet.ParquetFile(file), list(kinds)
+                for group in range(
+                    rows.num_row_groups
+                ):  # of all at once Arrow would hold all bytes
+                    yield from rows.iter_batches(ROWS, row_groups=[group], columns=columns)
                 return
             passed = _Passed(path, dialect)
             yield from _csv(path, file, kinds, passed)
