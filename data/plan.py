@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
 from functools import cached_property
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,10 +14,24 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    later: ClassVar[Mapping[str, Any]] = {}
+    """Fields that a plan of an earlier release did not have, each with the value that says what was
+    so then: as long as a field has it, the digest is what it was."""
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of all fields (64 hex digits)."""
-        return digest_of(self.model_dump(mode="json"))
+        return self.digest_without(())
+
+    def digest_without(self, fields: Collection[str]) -> str:
+        """The digest of what this plan says but for FIELDS."""
+        said = self.model_dump(mode="json", exclude=set(fields))
+        kept = {
+            name: value
+            for name, value in said.items()
+            if name not in self.later or value != self.later[name]
+        }
+        return digest_of(kept)
 
 
 def digest_of(value: object) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from data.adapters import open_dataset
+from data.adapters import DATASETS, open_dataset
 from data.plan import Plan
 from data.taxonomy import unknown
+from models.composition import check_annotations
 from tasks.clean import RetainPlan
 from tasks.cluster import ClusterPlan
 from tasks.evaluate import EvaluatePlan
@@ -59,6 +60,14 @@ class Recipe(Plan):
     def _readable(cls, source: SourcePlan) -> SourcePlan:
         open_dataset(source.dataset, source.root, source.options)  # reads nothing
         return source
+
+    @model_validator(mode="after")
+    def _teachable(self) -> "Recipe":
+        card = DATASETS[self.source.dataset].card
+        check_annotations(
+            self.train.supervision, card.annotations, self.source.dataset, card.supervisions
+        )
+        return self
 
     @classmethod
     def named(cls, word: str) -> "Recipe":

@@ -5,11 +5,11 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import torch
 
-from models.networks.base import Encoder
+from models.networks.base import Encoder, Term
 from models.supervision.base import Batch, Supervision
 
 CLIP: Final = 5.0
@@ -45,11 +45,16 @@ class Schedule:
 class Learner:
     """An encoder, what teaches it, and the optimiser of both.
 
+    A step's loss is what the supervision says, by the encoder's `share`, and WEIGHT of the term
+    that its network adds, where it adds one.
+
     Args:
         encoder: learns.
         supervision: teaches; its own parameters learn too.
         schedule: how far each step goes.
         device: where both are put.
+        term: the network's own, with its parameters; or None.
+        weight: of the term; 0 leaves it out.
         half: bfloat16 where that is safe.
         average: called with all gradients before each step: averages them over the workers.
     """
@@ -60,16 +65,21 @@ class Learner:
         supervision: Supervision,
         schedule: Schedule,
         device: torch.device,
+        *,
+        term: Term | None = None,
+        weight: float = 1.0,
         half: bool = False,
         average: Callable[[list[torch.Tensor]], None] | None = None,
     ) -> None:
         self.encoder = encoder.to(device)
         self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        supervision.begin(self.encoder)
         self.supervision = supervision.to(device)
+        self.term, self.weight = term.to(device) if term and weight else None, weight
         self.schedule, self.device, self.half, self.average = schedule, device, half, average
         self.steps = 0
-        both = (*encoder.parameters(), *supervision.parameters())
-        self.parameters = [parameter for parameter in both if parameter.requires_grad]
+        parts = (part for part in (encoder, supervision, self.term) if part is not None)
+        self.parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
         self.optimiser = _optimiser(self.parameters, schedule) if self.parameters else None
 
     def step(self, batch: Batch) -> torch.Tensor:
@@ -85,18 +95,24 @@ class Learner:
             )
         self.encoder.train()
         self.supervision.train()
+        if self.term is not None:
+            self.term.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.at(self.steps)
         self.optimiser.zero_grad(set_to_none=False)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            loss: torch.Tensor = self.supervision(self.encoder, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+            loss, views = self.supervision(self.encoder, batch)
+            loss = loss * self.encoder.share
+            if self.term is not None:
+                loss = loss + self.weight * self.term(self.encoder, views)
+        loss.backward()
         if self.average is not None:
             self.average([p.grad for p in self.parameters if p.grad is not None])
         torch.nn.utils.clip_grad_norm_(self.parameters, CLIP)
         self.optimiser.step()
+        self.supervision.after_step(self.encoder)
         self.steps += 1
-        return loss.detach()
+        return cast(torch.Tensor, loss.detach())
 
     def state(self, **more: Any) -> bytes:
         """All that going on takes, with MORE (numbers, strings, lists), as a torch file."""
@@ -105,6 +121,7 @@ class Learner:
         parts = {
             "encoder": self.encoder.state_dict(),
             "supervision": self.supervision.state_dict(),
+            "term": self.term.state_dict() if self.term is not None else {},
             "optimiser": optimiser,
             "steps": self.steps,
             "more": more,
@@ -117,6 +134,8 @@ class Learner:
         parts = torch.load(io.BytesIO(state), map_location=self.device, weights_only=True)
         self.encoder.load_state_dict(parts["encoder"])
         self.supervision.load_state_dict(parts["supervision"])
+        if self.term is not None:
+            self.term.load_state_dict(parts["term"])
         if self.optimiser:
             self.optimiser.load_state_dict(parts["optimiser"])
         self.steps = parts["steps"]

@@ -138,7 +138,7 @@ def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
         torch.manual_seed(seed)
         if spec.backbone is not None:
             return PretrainedEncoder(spec.dimensions, spec.backbone)
-        network = choose(NETWORKS, spec.network, "network")()
+        network = choose(NETWORKS, spec.network, "network").load()
         try:
             return network(spec.dimensions, **spec.arguments)
         except TypeError as error:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -16,8 +16,10 @@ from models.learner import Learner, Schedule, reproducible
 from models.networks.base import Encoder
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Batch, Lesson
+from tasks.everything import Everything, images_of
+from tasks.selection import Wanted
 from tasks.train_plan import TrainPlan
-from tasks.training_set import Share, TrainingSet
+from tasks.training_set import Pictures, Share, TrainingSet
 
 Progress = Callable[[str, int, int, str], None]
 """Called with the stage ("decode", "train"), how much of how much is done, and a note."""
@@ -128,27 +130,31 @@ class _Run:
         self.store, self.plan, self.device = store, plan, device
         self.progress, self.group = progress, group
         self.checkpoint = checkpoint_name(dataset, version, plan)
-        supervision = choose(SUPERVISIONS, plan.supervision, "supervision")()
+        teaching = choose(SUPERVISIONS, plan.supervision, "supervision")
         self.pictures = TrainingSet(
             store,
             dataset,
             version,
-            split=plan.split,
+            _wanted(plan),
             transform=began.spec.transform,
-            labelled="labels" in supervision.needs,
             memory=plan.memory_mb << 20,
             threads=plan.threads,
         )
+        classes = self.pictures.labels.names if self.pictures.labels else []
+        words = self.pictures.words.names if self.pictures.words else []
         lesson = Lesson(
             plan.dimensions,
             plan.descriptor,
-            self.pictures.classes,
+            classes,
+            words,
+            len(self.pictures),
+            plan.way_name,
             plan.temperature,
             plan.margin,
             plan.flip,
             plan.seed,
         )
-        teacher = supervision(lesson)
+        teacher = teaching.load()(lesson)
         self.pictures.prepare(lambda done, total: progress("decode", done, total, ""))
         self.steps = self.pictures.steps(plan.batch)
         schedule = Schedule(
@@ -158,10 +164,18 @@ class _Run:
             round(plan.warm_up * self.steps),
             plan.epochs * self.steps,
         )
-        half = plan.precision == "bfloat16"
-        average = group.average if group.share.world > 1 else None
-        self.learner = Learner(began.encoder, teacher, schedule, device, half, average)
-        self.result = Course(began, split=self.pictures.split, classes=self.pictures.classes)
+        self.learner = Learner(
+            began.encoder,
+            teacher,
+            schedule,
+            device,
+            term=began.encoder.term(plan.seed),
+            weight=plan.term,
+            half=plan.precision == "bfloat16",
+            average=group.average if group.share.world > 1 else None,
+        )
+        self.everything = Everything(self.pictures, device, plan.batch)
+        self.result = Course(began, split=self.pictures.split, classes=classes)
 
     def course(self) -> Course:
         """Train, epoch after epoch, each of which is kept in the store."""
@@ -180,6 +194,7 @@ class _Run:
             if self.group.share.rank == 0:
                 said = {"loss": result.loss, "seconds": result.seconds, "stopped": result.stopped}
                 self.store.write(self.checkpoint, self.learner.state(**said))
+        self.learner.supervision.finish(self.learner.encoder, self.everything)
         result.bad = len(self.pictures.bad)
         result.images = len(self.pictures) - result.bad
         return result
@@ -190,8 +205,9 @@ class _Run:
         seed = np.random.SeedSequence((plan.seed, epoch, share.rank)).generate_state(1)[0]
         generator = torch.Generator(self.device).manual_seed(int(seed))
         total, done = torch.zeros((), device=self.device), 0
-        for pixels, targets in self.pictures.batches(epoch, plan.seed, plan.batch, share):
-            total += self.learner.step(self._batch(pixels, targets, generator))
+        self.learner.supervision.before_epoch(epoch, self.learner.encoder, self.everything)
+        for pictures in self.pictures.batches(epoch, plan.seed, plan.batch, share):
+            total += self.learner.step(self._batch(pictures, generator))
             done += 1
             if done % EVERY == 0 or done == self.steps:
                 note = f"epoch {epoch + 1} of {plan.epochs}, loss {float(total) / done:.3f}"
@@ -209,14 +225,25 @@ class _Run:
             )
         return loss
 
-    def _batch(
-        self, pixels: torch.Tensor, targets: torch.Tensor | None, generator: torch.Generator
-    ) -> Batch:
-        """PIXELS (B, 3, S, S) uint8 and TARGETS on the device, ready to be learned from."""
-        if self.device.type == "cuda":
-            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
-        images = pixels.contiguous(memory_format=torch.channels_last).float().div_(255)
-        return Batch(images, None if targets is None else targets.to(self.device), generator)
+    def _batch(self, pictures: Pictures, generator: torch.Generator) -> Batch:
+        """PICTURES on the device, ready to be learned from."""
+        targets, words = (
+            None if said is None else said.to(self.device)
+            for said in (pictures.targets, pictures.words)
+        )
+        rows = torch.from_numpy(pictures.rows).to(self.device)
+        return Batch(images_of(pictures.pixels, self.device), targets, generator, words, rows)
+
+
+def _wanted(plan: TrainPlan) -> Wanted:
+    """What PLAN asks of the pictures that it learns from."""
+    teaching = SUPERVISIONS[plan.supervision]
+    labels: Literal["all", "some", "none"] = "none"
+    if "labels" in teaching.needs:
+        labels = "some" if "labels" in teaching.optional else "all"
+    return Wanted(
+        plan.split, labels, "tags" in teaching.needs, plan.labelled, plan.batches, plan.each
+    )
 
 
 def _statistics(encoder: Encoder) -> list[torch.Tensor]:

@@ -1,15 +1,17 @@
 """What a training is told."""
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
-from data.plan import Plan, digest_of
-from data.taxonomy import DescriptorType, Network, Supervision, choose
+from data.plan import Plan
+from data.taxonomy import DescriptorType, Network, Supervision, unknown
+from models import composition
 from models.networks import NETWORKS
 from models.pixels import Transform
 from models.spec import EncoderSpec, stem_for
-from models.supervision import SUPERVISIONS
+from models.supervision import SUPERVISIONS, Batches, Method
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
@@ -18,8 +20,23 @@ WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb"})
 class TrainPlan(Plan):
     """What an encoder is, what it learns from and for how long."""
 
+    later: ClassVar[Mapping[str, Any]] = {
+        "method": "",
+        "options": {},
+        "term": 1.0,
+        "each": 4,
+        "labelled": 1.0,
+    }
+
     supervision: Supervision = Supervision.SELF_SUPERVISED
+    method: str = Field(default="", description="of the supervision; empty: its first that suits")
     network: Network = Network.CONVOLUTIONAL
+    options: dict[str, Any] = Field(
+        default={}, description="of the network, besides width, depth and pooling"
+    )
+    term: float = Field(
+        default=1.0, ge=0, description="weight of what the network adds to its teacher's loss"
+    )
     pretrained: str | None = Field(
         default=None,
         description="start from: a path, timm/NAME, timm/NAME@FILE or a hub id; the network is its",
@@ -32,14 +49,20 @@ class TrainPlan(Plan):
     size: int = Field(default=64, ge=8, le=1024, description="side of a picture, pixels")
     fit: Literal["squash", "crop"] = "squash"
     width: int = Field(default=32, gt=0, description="channels of the first stage")
-    depth: int = Field(default=1, gt=0, description="residual blocks a stage")
-    pooling: Literal["gem", "average"] = "gem"
+    depth: int = Field(default=1, gt=0, description="blocks a stage")
+    pooling: str = Field(default="gem", description="of the maps to one vector")
     split: str | None = Field(
         default=None, description='to train on; none: "train" where there is one, else everything'
     )
     epochs: int = Field(default=20, ge=0, description="0: the weights as they are drawn")
     minutes: float | None = Field(default=None, gt=0, description="stop then, trained or not")
     batch: int = Field(default=128, ge=2, description="pictures a step, of all workers together")
+    each: int = Field(
+        default=4, ge=2, description="pictures of a class in a step, where steps are balanced"
+    )
+    labelled: float = Field(
+        default=1.0, gt=0, le=1, description="share of the labels that may be seen, of each class"
+    )
     optimiser: Literal["adamw", "sgd"] = "adamw"
     lr: float = Field(default=2e-3, gt=0, description="highest learning rate")
     weight_decay: float = Field(default=0.05, ge=0)
@@ -59,16 +82,38 @@ class TrainPlan(Plan):
     memory_mb: int = Field(default=2048, gt=0, description="for decoded pictures, a worker")
 
     @model_validator(mode="after")
-    def _known(self) -> "TrainPlan":
-        choose(SUPERVISIONS, self.supervision, "supervision")
-        choose(NETWORKS, self.network, "network")
+    def _composes(self) -> "TrainPlan":
+        name = composition.check(self.supervision, self.network, self.descriptor, self.method)
+        poolings = NETWORKS[self.network].poolings
+        if self.pooling not in poolings:
+            raise ValueError(unknown(f"pooling of {self.network}", self.pooling, poolings))
+        if self.batches == "balanced" and self.batch % self.each:
+            raise ValueError(
+                f"{name} learns from balanced steps: batch, {self.batch}, must be a multiple of "
+                f"each, {self.each}."
+            )
         self.spec()
         return self
 
     @property
+    def way_name(self) -> str:
+        """The name of the method by which it learns."""
+        return composition.check(self.supervision, self.network, self.descriptor, self.method)
+
+    @property
+    def way(self) -> Method:
+        """The method by which it learns."""
+        return SUPERVISIONS[self.supervision].methods[self.way_name]
+
+    @property
+    def batches(self) -> Batches:
+        """How the pictures of a step are chosen."""
+        return self.way.batches
+
+    @property
     def purpose(self) -> str:
         """The digest of what is wanted, wherever it is trained."""
-        return digest_of(self.model_dump(mode="json", exclude=set(WHERE)))
+        return self.digest_without(WHERE)
 
     def spec(self) -> EncoderSpec:
         """The encoder that this plan asks for, but for what pretrained weights decide."""
@@ -79,6 +124,7 @@ class TrainPlan(Plan):
                 "depth": self.depth,
                 "stem": stem_for(self.size),
                 "pooling": self.pooling,
+                **composition.options_of(self.network, self.options),
             },
             descriptor=self.descriptor,
             dimensions=self.dimensions,

@@ -3,23 +3,21 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
-from data.manifest import LIVE, manifest, shard_name
+from data.manifest import shard_name
 from data.store import Store
 from models.pixels import BadImage, Transform
+from tasks.orders import steps_of
+from tasks.selection import Wanted, selected
 
 Rows = NDArray[np.int64]
-Pictures = tuple[torch.Tensor, torch.Tensor | None]
-"""Pixels (B, 3, S, S) uint8, and targets (B, C) float32 where there are labels."""
 
-COLUMNS: Final = ("key", "digest", "shard", "offset", "length", "labels", "split")
 GAP_BYTES: Final = 1 << 16
 """Pictures of a shard that lie closer than this are read together."""
 READ_BYTES: Final = 1 << 25
@@ -34,6 +32,22 @@ class Share:
     world: int = 1
 
 
+class Pictures(NamedTuple):
+    """Some of a training set.
+
+    Args:
+        pixels: (B, 3, S, S) uint8.
+        rows: (B,) which they are.
+        targets: (B, C) float32 where labels are looked at.
+        words: (B, T) float32 where tags are.
+    """
+
+    pixels: torch.Tensor
+    rows: Rows
+    targets: torch.Tensor | None
+    words: torch.Tensor | None
+
+
 class TrainingSet:
     """The live pictures of a dataset version, each once however often it was copied.
 
@@ -44,9 +58,8 @@ class TrainingSet:
         store: holds manifest and shards.
         dataset: its name.
         version: of the manifest.
-        split: the dataset's word; None: "train" where there is such a split, else everything.
+        wanted: which pictures, and what of them.
         transform: makes the pixels.
-        labelled: whether pictures without labels are left out.
         memory: bytes that decoded pictures may take.
         threads: that decode.
 
@@ -59,24 +72,17 @@ class TrainingSet:
         store: Store,
         dataset: str,
         version: int,
+        wanted: Wanted,
         *,
-        split: str | None,
         transform: Transform,
-        labelled: bool,
         memory: int,
         threads: int = 1,
     ) -> None:
         self._store, self._dataset, self._transform = store, dataset, transform
-        self._threads = threads
-        rows = _live(store, dataset, version)
-        self.split = _split(rows, split, f"{dataset} version {version}")
-        if self.split is not None:
-            rows = rows.filter(pc.equal(rows["split"], self.split))
-        if labelled:
-            counts = pc.list_value_length(rows["labels"])
-            rows = rows.filter(pc.fill_null(pc.greater(counts, 0), False))
-        self._labels: list[list[str]] = rows["labels"].to_pylist() if labelled else []
-        self.classes = sorted({label for labels in self._labels for label in labels})
+        self._wanted, self._threads = wanted, threads
+        chosen = selected(store, dataset, version, wanted)
+        rows, self.split = chosen.rows, chosen.split
+        self.labels, self.words = chosen.labels, chosen.words
         self._shards = rows["shard"].to_numpy(zero_copy_only=False)
         self._offsets = rows["offset"].to_numpy()
         self._lengths = rows["length"].to_numpy()
@@ -115,23 +121,49 @@ class TrainingSet:
         return max(1, (len(self._cached) if self._cache is not None else len(self)) // batch)
 
     def batches(self, epoch: int, seed: int, batch: int, share: Share) -> Iterator[Pictures]:
-        """This worker's SHARE of the batches of EPOCH, each of about BATCH pictures in all."""
-        order = np.random.default_rng((seed, epoch))
+        """This worker's SHARE of the batches of EPOCH, each of about BATCH pictures in all.
+
+        Raises:
+            ValueError: the steps are to be balanced, and there are too few classes, or the pictures
+                do not fit the memory.
+        """
+        lots = np.random.default_rng((seed, epoch))
         if self._cache is None:
-            yield from self._streamed(order, batch, share)
+            yield from self._streamed(lots, batch, share)
             return
-        drawn = order.permutation(len(self._cached))
-        for step in range(self.steps(batch)):
-            mine = drawn[step * batch : (step + 1) * batch][share.rank :: share.world]
-            yield self._cache[torch.from_numpy(mine)], self._targets(self._cached[mine])
+        classes = self._classes(self._cached)
+        places = np.arange(len(self._cached))
+        kind, each = self._wanted.batches, self._wanted.each
+        for step in steps_of(places, kind, batch, lots, classes=classes, each=each):
+            mine = step[share.rank :: share.world]
+            yield self._told(self._cache[torch.from_numpy(mine)], self._cached[mine])
+
+    def everything(self, batch: int) -> Iterator[Pictures]:
+        """All that can be decoded, once and in order, BATCH pictures at a time."""
+        if self._cache is not None:
+            for start in range(0, len(self._cached), batch):
+                rows = self._cached[start : start + batch]
+                yield self._told(self._cache[start : start + batch], rows)
+            return
+        stream = self._decoded(np.arange(len(self)))
+        while some := list(islice(stream, batch)):
+            yield self._told(
+                torch.stack([pixels for _, pixels in some]), np.array([row for row, _ in some])
+            )
 
     def _streamed(self, order: np.random.Generator, batch: int, share: Share) -> Iterator[Pictures]:
         """As `batches`, from the shards; every worker makes as many, whatever turns out bad."""
+        if self._wanted.batches != "shuffled":
+            raise ValueError(
+                f"Steps that are {self._wanted.batches} are chosen among pictures in memory, and "
+                f"{len(self)} of them do not fit: let memory_mb be more, size less, or choose a "
+                "method that learns from shuffled steps."
+            )
         size = max(2, batch // share.world)
         stream = self._shuffled(order, share)
         for _ in range(self.steps(batch)):
             rows, pixels = zip(*(next(stream) for _ in range(size)), strict=True)
-            yield torch.stack(pixels), self._targets(np.array(rows))
+            yield self._told(torch.stack(pixels), np.array(rows))
 
     def _shuffled(
         self, order: np.random.Generator, share: Share
@@ -190,38 +222,18 @@ class TrainingSet:
         except BadImage:
             return None
 
-    def _targets(self, rows: Rows) -> torch.Tensor | None:
-        """Targets (B, C) of ROWS; None without labels."""
-        if not self.classes:
-            return None
-        columns = {name: column for column, name in enumerate(self.classes)}
-        targets = torch.zeros(len(rows), len(columns))
-        for place, row in enumerate(rows):
-            targets[place, [columns[name] for name in self._labels[row]]] = 1
-        return targets
-
-
-def _live(store: Store, dataset: str, version: int) -> pa.Table:
-    """The `COLUMNS` of the live rows, one a digest (the first key's), by shard and offset."""
-    rows = (
-        manifest(store, dataset).open(version).to_table(list(COLUMNS), filter=f"state = '{LIVE}'")
-    )
-    rows = rows.sort_by("key")
-    first = np.unique(rows["digest"].to_numpy(zero_copy_only=False), return_index=True)[1]
-    return rows.take(first).sort_by([("shard", "ascending"), ("offset", "ascending")])
-
-
-def _split(rows: pa.Table, wanted: str | None, what: str) -> str | None:
-    """The split to train on: WANTED, else "train" where ROWS have it, else None for all."""
-    there = sorted({split or "" for split in pc.unique(rows["split"]).to_pylist()})
-    if wanted is None:
-        wanted = "train" if "train" in there else None
-    if not len(rows) or (wanted is not None and wanted not in there):
-        raise ValueError(
-            f"There is nothing to train on: {what} has {len(rows)} pictures, in the splits "
-            f"{', '.join(repr(name) for name in there) or 'none'}; asked for: {wanted!r}."
+    def _told(self, pixels: torch.Tensor, rows: Rows) -> Pictures:
+        """PIXELS with what is said of their ROWS."""
+        return Pictures(
+            pixels,
+            rows,
+            None if self.labels is None else self.labels.dense(rows).clamp_(max=1),
+            None if self.words is None else self.words.dense(rows),
         )
-    return wanted
+
+    def _classes(self, rows: Rows) -> Rows:
+        """The first class of each of ROWS; -1 where there is none."""
+        return np.full(len(rows), -1) if self.labels is None else self.labels.first[rows]
 
 
 def _runs(

@@ -1,12 +1,40 @@
-"""Networks: images -> features. One file and one entry of `NETWORKS` each."""
+"""Networks: images -> features. One file and one entry of `NETWORKS` each.
+
+The entries say what a network is without loading torch, so that a recipe is checked at once.
+"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from data.plan import Plan
 from data.taxonomy import Network
 
 if TYPE_CHECKING:
     from models.networks.base import Encoder
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a network is, in words, and how to come by its class.
+
+    Args:
+        about: one sentence; how it learns and what it is for.
+        cite: author, title, year of what it follows.
+        load: imports the class.
+        options: what a recipe may say of it besides width, depth and pooling.
+        alike: whether its own term asks which pictures show the same.
+        binary: whether it makes nothing but bits.
+        poolings: how its maps may become one vector; "gem" is among them.
+    """
+
+    about: str
+    cite: str
+    load: "Callable[[], type[Encoder]]"
+    options: type[Plan] = Plan
+    alike: bool = False
+    binary: bool = False
+    poolings: tuple[str, ...] = ("gem", "average")
 
 
 def _convolutional() -> "type[Encoder]":
@@ -15,7 +43,10 @@ def _convolutional() -> "type[Encoder]":
     return ConvolutionalEncoder
 
 
-NETWORKS: Final[Mapping[Network, Callable[[], "type[Encoder]"]]] = {
-    Network.CONVOLUTIONAL: _convolutional,
+NETWORKS: Final[Mapping[Network, Build]] = {
+    Network.CONVOLUTIONAL: Build(
+        about="A residual network of three stages that learns from scratch on a CPU.",
+        cite="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, 2016",
+        load=_convolutional,
+    ),
 }
-"""By word, what returns the class: a recipe's word is checked here without loading torch."""

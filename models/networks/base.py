@@ -1,10 +1,32 @@
-"""What every encoder is."""
+"""What every encoder is, and what one may add to its teacher's loss."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Views:
+    """What an encoder was shown in one step, what it made of it, and what its teacher knows of it.
+
+    Args:
+        images: (V, 3, H, W) float32 in [0, 1].
+        pooled: (V, F), what the head was given.
+        features: (V, D), unit length.
+        alike: (V, V) bool, which views show the same as far as the teacher knows, each view itself
+            among them; None where it does not know.
+        generator: whatever is random about this step comes from it; on the device of the images.
+    """
+
+    images: torch.Tensor
+    pooled: torch.Tensor
+    features: torch.Tensor
+    alike: torch.Tensor | None
+    generator: torch.Generator
 
 
 class Encoder(nn.Module, ABC):
@@ -20,14 +42,42 @@ class Encoder(nn.Module, ABC):
     """D."""
 
     head: nn.Module
-    """The last part, the only one that depends on D."""
+    """From `pooled` (B, F) to what is normalised to features; the only part that depends on D."""
 
     frozen: bool = False
     """Whether only the head learns."""
 
+    share: float = 1.0
+    """By what its teacher's loss is multiplied, before its own term comes to it."""
+
     @abstractmethod
+    def pooled(self, images: torch.Tensor) -> torch.Tensor:
+        """What the network makes of IMAGES before its head, (B, F)."""
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The features (B, D) of IMAGES."""
+        return self.finished(self.pooled(images))
+
+    def finished(self, pooled: torch.Tensor) -> torch.Tensor:
+        """The features (B, D) of POOLED (B, F)."""
+        return functional.normalize(self.head(pooled).float())
+
+    def see(
+        self, images: torch.Tensor, alike: torch.Tensor | None, generator: torch.Generator
+    ) -> Views:
+        """IMAGES (V, 3, H, W) and what it makes of them; ALIKE (V, V) is what the teacher knows."""
+        pooled = self.pooled(images)
+        return Views(images, pooled, self.finished(pooled), alike, generator)
+
+    def term(self, seed: int) -> "Term | None":
+        """What this network adds to whatever teaches it; None where it adds nothing.
+
+        Called once before a training, for an encoder of known weights.
+
+        Args:
+            seed: what the term's own parameters are drawn from.
+        """
+        return None
 
     def freeze(self) -> None:
         """Let only the head learn from now on."""
@@ -43,3 +93,46 @@ class Encoder(nn.Module, ABC):
             if self.frozen and name != "head":
                 part.eval()
         return self
+
+
+class Term(nn.Module, ABC):
+    """(encoder, views) -> a scalar that a network adds to its teacher's loss.
+
+    Decoders, generators and critics live here: what serves to teach alone is no part of the
+    encoder, and not of its file. A player that plays against the encoder is trained by the same
+    step: its part of the sum sees the encoder's weights detached, and the encoder's part its.
+    """
+
+    @abstractmethod
+    def forward(self, encoder: Encoder, views: Views) -> torch.Tensor:
+        """The term of ENCODER on VIEWS, a scalar."""
+
+
+class Head(nn.Module):
+    """Pooled activations (B, F) -> (B, D): projected, and each of the D numbers whitened.
+
+    The batch normalisation without scale or shift gives every feature mean 0 and variance 1, so
+    each bit of a binary descriptor splits the pictures in halves.
+    """
+
+    def __init__(self, inputs: int, dimensions: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(inputs, dimensions, bias=False)
+        self.whiten = nn.BatchNorm1d(dimensions, affine=False)
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """What POOLED (B, F) is projected to, (B, D)."""
+        return self.whiten(self.project(pooled))
+
+    @torch.no_grad()
+    def fix(self, mean: torch.Tensor, projection: torch.Tensor) -> None:
+        """Make this head compute ``(pooled - MEAN) @ PROJECTION.T``; MEAN (F,), PROJECTION (D, F).
+
+        That is how what was found in closed form, a whitening or a rotation, becomes a part of an
+        encoder like any other.
+        """
+        weights = projection.to(self.project.weight)
+        self.project.weight.copy_(weights)
+        counted = dict(self.whiten.named_buffers())
+        counted["running_mean"].copy_(weights @ mean.to(weights))
+        counted["running_var"].fill_(1 - self.whiten.eps)

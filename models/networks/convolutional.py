@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models.networks.base import Encoder
+from models.networks.base import Encoder, Head
 from models.spec import STEMS
 
 
@@ -90,29 +90,13 @@ class ConvolutionalEncoder(Encoder):
         self.pool: nn.Module = GeM() if pooling == "gem" else Average()
         self.head = Head(4 * width, dimensions)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """The features (B, D) of IMAGES (B, 3, H, W)."""
-        maps = self.stages(
-            functional.relu(self.stem((images - 0.5) / 0.25), inplace=True)
-        )  # (B, 4W, h, w)
-        return self.head(self.pool(maps))
+    def maps(self, images: torch.Tensor) -> torch.Tensor:
+        """The maps (B, 4W, h, w) of IMAGES (B, 3, H, W), not negative."""
+        return self.stages(functional.relu(self.stem((images - 0.5) / 0.25), inplace=True))
 
-
-class Head(nn.Module):
-    """Pooled activations (B, F) -> features (B, D): projected, each whitened, all of unit length.
-
-    The batch normalisation without scale or shift gives every feature mean 0 and variance 1, so
-    each bit of a binary descriptor splits the pictures in halves.
-    """
-
-    def __init__(self, inputs: int, dimensions: int) -> None:
-        super().__init__()
-        self.project = nn.Linear(inputs, dimensions, bias=False)
-        self.whiten = nn.BatchNorm1d(dimensions, affine=False)
-
-    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
-        """The features (B, D) of POOLED (B, F)."""
-        return functional.normalize(self.whiten(self.project(pooled)).float())
+    def pooled(self, images: torch.Tensor) -> torch.Tensor:
+        """The pooled maps (B, 4W) of IMAGES."""
+        return self.pool(self.maps(images))
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:

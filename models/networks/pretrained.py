@@ -6,8 +6,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from models.networks.base import Encoder
-from models.networks.convolutional import Head
+from models.networks.base import Encoder, Head
 from models.spec import Backbone
 
 INSTALL: Final = "pip install 'nightjar[backbones]'"
@@ -32,10 +31,9 @@ class PretrainedEncoder(Encoder):
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
         self.head = nn.Identity() if pooled == dimensions else Head(pooled, dimensions)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """The features (B, D) of IMAGES (B, 3, H, W)."""
-        pooled = _pooled(self.backbone((images - self.mean) / self.std))  # (B, F)
-        return nn.functional.normalize(self.head(pooled).float())
+    def pooled(self, images: torch.Tensor) -> torch.Tensor:
+        """The pooled output (B, F) of the backbone for IMAGES (B, 3, H, W)."""
+        return _pooled(self.backbone((images - self.mean) / self.std))
 
 
 def library(name: str, wanted: str) -> Any:

@@ -3,15 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import nn
 
 from data.taxonomy import DescriptorType
-from models.networks.base import Encoder
-
-Annotation = Literal["labels", "tags", "captions", "boxes"]
+from models.networks.base import Encoder, Views
 
 
 @dataclass(frozen=True)
@@ -20,13 +18,19 @@ class Batch:
 
     Args:
         images: (B, 3, H, W) float32 in [0, 1].
-        targets: (B, C) float32, 1 where an image belongs to a class; None without labels.
+        targets: (B, C) float32, 1 where an image belongs to a class, a row of zeros where nobody
+            said; None without labels.
         generator: whatever is random about this batch comes from it.
+        words: (B, T) float32, how often each word of the vocabulary was said of an image, by tags
+            or clicks; None without.
+        rows: (B,) int64, which pictures of the `Gallery` they are; None where nobody asks.
     """
 
     images: torch.Tensor
     targets: torch.Tensor | None
     generator: torch.Generator
+    words: torch.Tensor | None = None
+    rows: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class Lesson:
         dimensions: D of the encoder's features.
         descriptor: what will be stored, which decides the loss.
         classes: names of the classes, in the order of the targets' columns.
+        words: the vocabulary, in the order of the words' columns.
+        pictures: N, all that are learned from.
+        method: one of the supervision's methods; empty for the first that suits the descriptor.
         temperature: of the loss; None for the paper's.
         margin: of the loss, where it has one; None for the paper's.
         flip: whether a mirrored picture shows the same (not so for digits or text).
@@ -46,26 +53,74 @@ class Lesson:
     dimensions: int
     descriptor: DescriptorType
     classes: Sequence[str] = ()
+    words: Sequence[str] = ()
+    pictures: int = 0
+    method: str = ""
     temperature: float | None = None
     margin: float | None = None
     flip: bool = True
     seed: int = 0
 
+    @property
+    def binary(self) -> bool:
+        """Whether bits are what will be stored."""
+        return self.descriptor is DescriptorType.BINARY
+
+
+class Taught(NamedTuple):
+    """What one step of a supervision says: its loss, a scalar, and the views it has looked at."""
+
+    loss: torch.Tensor
+    views: Views
+
+
+class Gallery(Protocol):
+    """All pictures that are learned from, as they are: N rows, the same ones all the time."""
+
+    def pooled(self, encoder: Encoder) -> torch.Tensor:
+        """What ENCODER, not learning meanwhile, makes of each before its head, (N, F) on the CPU.
+
+        A picture that could not be decoded has a row of zeros.
+        """
+
+    @property
+    def targets(self) -> torch.Tensor | None:
+        """Their targets (N, C); None without labels."""
+
+    @property
+    def words(self) -> torch.Tensor | None:
+        """Their words (N, T) as a sparse tensor; None without."""
+
 
 class Supervision(nn.Module, ABC):
-    """(encoder, batch) -> a scalar loss; parameters that only serve to teach live here.
+    """(encoder, batch) -> a scalar loss, and the views that were looked at.
+
+    Parameters and buffers that only serve to teach live here. Four hooks stand around the steps of
+    a training; most supervisions need none of them.
 
     Raises:
         ValueError: the lesson lacks what this supervision needs.
     """
-
-    needs: ClassVar[frozenset[Annotation]] = frozenset()
-    """The annotations that it asks of a dataset."""
 
     @abstractmethod
     def __init__(self, lesson: Lesson) -> None:
         super().__init__()
 
     @abstractmethod
-    def forward(self, encoder: Encoder, batch: Batch) -> torch.Tensor:
+    def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on BATCH."""
+
+    def begin(self, encoder: Encoder) -> None:
+        """Called once with ENCODER as it is before the first step: to copy a teacher from it, say.
+
+        Buffers and parameters that are made here are kept with a killed training like all others.
+        """
+
+    def before_epoch(self, epoch: int, encoder: Encoder, gallery: Gallery) -> None:
+        """Called before the first step of EPOCH, from 0: to assign pseudo-labels, say."""
+
+    def after_step(self, encoder: Encoder) -> None:
+        """Called after each step, when ENCODER has learned: to let a teacher follow it, say."""
+
+    def finish(self, encoder: Encoder, gallery: Gallery) -> None:
+        """Called once after the last epoch: to find a rotation of the head in closed form, say."""

@@ -3,10 +3,9 @@
 import torch
 from torch import nn
 
-from data.taxonomy import DescriptorType
 from models import augment, losses
 from models.networks.base import Encoder
-from models.supervision.base import Batch, Lesson, Supervision
+from models.supervision.base import Batch, Lesson, Supervision, Taught
 
 
 class SelfSupervised(Supervision):
@@ -18,7 +17,7 @@ class SelfSupervised(Supervision):
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
-        self.binary = lesson.descriptor is DescriptorType.BINARY
+        self.binary = lesson.binary
         self.flip = lesson.flip
         own = 0.3 if self.binary else 0.2
         self.temperature = own if lesson.temperature is None else lesson.temperature
@@ -34,18 +33,22 @@ class SelfSupervised(Supervision):
                     nn.Linear(dimensions, dimensions), nn.ReLU(), nn.Linear(dimensions, dimensions)
                 )
 
-    def forward(self, encoder: Encoder, batch: Batch) -> torch.Tensor:
+    def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on two strongly changed views of each picture of BATCH."""
         count = len(batch.images)
         twice = torch.cat([batch.images, batch.images])
-        features = encoder(augment.strong(twice, batch.generator, self.flip))  # (2B, D)
+        twins = torch.eye(count, dtype=torch.bool, device=batch.images.device).repeat(2, 2)
+        views = encoder.see(
+            augment.strong(twice, batch.generator, self.flip), twins, batch.generator
+        )
         # a unit vector of D whitened features has entries of about 1 / sqrt(D)
-        features = features * features.shape[1] ** 0.5
+        features = views.features * views.features.shape[1] ** 0.5  # (2B, D)
         if not self.binary:
-            views = self.project(features)
-            return losses.ntxent(views[:count], views[count:], self.temperature)
+            seen = self.project(features)
+            return Taught(losses.ntxent(seen[:count], seen[count:], self.temperature), views)
         logits = features * self.gain
         noise = torch.rand(
             (2, count, features.shape[1]), generator=batch.generator, device=features.device
         )
-        return losses.cibhash(logits[:count], logits[count:], noise, self.temperature)
+        loss = losses.cibhash(logits[:count], logits[count:], noise, self.temperature)
+        return Taught(loss, views)

@@ -1,15 +1,13 @@
 """Learning from class labels."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from torch import nn
 
-from data.taxonomy import DescriptorType
 from models import augment, losses
 from models.networks.base import Encoder
-from models.supervision.base import Annotation, Batch, Lesson, Supervision
+from models.supervision.base import Batch, Lesson, Supervision, Taught
 
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float, float], torch.Tensor]
 
@@ -20,8 +18,6 @@ class Supervised(Supervision):
     The losses are OrthoHash, with a temperature of 1/8 (1 / sqrt(K) from 64 bits on, as in the
     paper), and ArcFace, with one of 1/16, unless the lesson says otherwise; the margin is 0.2.
     """
-
-    needs: ClassVar[frozenset[Annotation]] = frozenset({"labels"})
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
@@ -34,7 +30,7 @@ class Supervised(Supervision):
         self.flip = lesson.flip
         self.margin = 0.2 if lesson.margin is None else lesson.margin
         words = losses.codebook(classes, dimensions, lesson.seed)
-        if lesson.descriptor is DescriptorType.BINARY:
+        if lesson.binary:
             self.loss: Loss = losses.orthohash
             self.register_buffer("anchors", words)
             own = 1 / max(8.0, dimensions**0.5)
@@ -47,9 +43,13 @@ class Supervised(Supervision):
     anchors: torch.Tensor
     """(C, D): what the features of each class point at."""
 
-    def forward(self, encoder: Encoder, batch: Batch) -> torch.Tensor:
+    def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on gently changed pictures of BATCH."""
         if batch.targets is None:
             raise ValueError("supervised needs a batch with targets.")
-        features = encoder(augment.gentle(batch.images, batch.generator, self.flip))  # (B, D)
-        return self.loss(features, self.anchors, batch.targets, self.temperature, self.margin)
+        alike = batch.targets @ batch.targets.T > 0
+        views = encoder.see(
+            augment.gentle(batch.images, batch.generator, self.flip), alike, batch.generator
+        )
+        loss = self.loss(views.features, self.anchors, batch.targets, self.temperature, self.margin)
+        return Taught(loss, views)

@@ -32,7 +32,7 @@ def _norms(module: nn.Module) -> int:
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 def test_a_folded_encoder_makes_the_same_features(network: Network) -> None:
     torch.manual_seed(3)
-    encoder = _trained(NETWORKS[network]()(16))
+    encoder = _trained(NETWORKS[network].load()(16))
     ours = copy.deepcopy(encoder)
     fold(ours)
     images = torch.rand(5, 3, 48, 48)

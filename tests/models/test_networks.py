@@ -12,7 +12,7 @@ from models.networks.convolutional import Average, ConvolutionalEncoder, GeM
 @pytest.fixture(params=sorted(NETWORKS))
 def encoder(request: pytest.FixtureRequest) -> Encoder:
     torch.manual_seed(0)
-    return NETWORKS[request.param]()(24)
+    return NETWORKS[request.param].load()(24)
 
 
 def images(count: int, size: int) -> torch.Tensor:
@@ -87,4 +87,4 @@ def test_gem_lies_between_the_mean_and_the_maximum() -> None:
 
 def test_the_table_speaks_the_taxonomy() -> None:
     assert set(NETWORKS) <= set(Network)
-    assert all(issubclass(kind(), Encoder) for kind in NETWORKS.values())
+    assert all(issubclass(one.load(), Encoder) for one in NETWORKS.values())

@@ -37,7 +37,7 @@ def learner(
 ) -> Learner:
     torch.manual_seed(0)
     encoder = ConvolutionalEncoder(16, width=8)
-    return Learner(encoder, SUPERVISIONS[word]()(lesson(descriptor)), schedule, CPU)
+    return Learner(encoder, SUPERVISIONS[word].load()(lesson(descriptor)), schedule, CPU)
 
 
 BOTH = pytest.mark.parametrize("descriptor", [DescriptorType.BINARY, DescriptorType.REAL_VALUED])
@@ -50,8 +50,8 @@ def test_the_loss_is_a_scalar_that_teaches_every_parameter(
     word: taxonomy.Supervision, descriptor: DescriptorType
 ) -> None:
     encoder = ConvolutionalEncoder(16, width=8)
-    supervision = SUPERVISIONS[word]()(lesson(descriptor))
-    loss = supervision(encoder, batch(0))
+    supervision = SUPERVISIONS[word].load()(lesson(descriptor))
+    loss, _ = supervision(encoder, batch(0))
     assert loss.shape == ()
     assert torch.isfinite(loss)
     loss.backward()
@@ -66,10 +66,10 @@ def test_the_loss_depends_on_the_batch_alone(
     word: taxonomy.Supervision, descriptor: DescriptorType
 ) -> None:
     encoder = ConvolutionalEncoder(16, width=8).eval()
-    supervision = SUPERVISIONS[word]()(lesson(descriptor))
-    first = supervision(encoder, batch(3))
+    supervision = SUPERVISIONS[word].load()(lesson(descriptor))
+    first = supervision(encoder, batch(3)).loss
     torch.rand(10)  # the global random state plays no part
-    assert torch.equal(supervision(encoder, batch(3)), first)
+    assert torch.equal(supervision(encoder, batch(3)).loss, first)
 
 
 @EACH
@@ -99,8 +99,8 @@ def test_labels_of_one_class_teach_nothing() -> None:
 
 
 def test_a_supervision_says_what_it_needs() -> None:
-    assert SUPERVISIONS[taxonomy.Supervision.SUPERVISED]().needs == {"labels"}
-    assert SUPERVISIONS[taxonomy.Supervision.SELF_SUPERVISED]().needs == set()
+    assert SUPERVISIONS[taxonomy.Supervision.SUPERVISED].needs == {"labels"}
+    assert SUPERVISIONS[taxonomy.Supervision.SELF_SUPERVISED].needs == set()
     with pytest.raises(ValueError, match="batch with targets"):
         Supervised(lesson(DescriptorType.BINARY))(
             ConvolutionalEncoder(16, width=8),

@@ -6,6 +6,7 @@ import pytest
 
 from data.store import Store
 from models.pixels import Transform
+from tasks.selection import Wanted
 from tasks.training_set import Share, TrainingSet
 from tests.tasks.training.courses import Draw, fill
 
@@ -13,9 +14,11 @@ ROOM = 3 * 16 * 16
 
 
 def pictures(store: Store, version: int, memory: int, **more: Any) -> TrainingSet:
-    settings: dict[str, Any] = {"split": None, "labelled": True, "transform": Transform(size=16)}
-    settings |= {"memory": memory} | more
-    return TrainingSet(store, "toy", version, **settings)
+    wanted: dict[str, Any] = {"labels": "all"}
+    wanted |= {name: more.pop(name) for name in list(more) if name != "threads"}
+    return TrainingSet(
+        store, "toy", version, Wanted(**wanted), transform=Transform(size=16), memory=memory, **more
+    )
 
 
 @pytest.mark.parametrize("memory", [1000 * ROOM, 7 * ROOM])
@@ -26,9 +29,10 @@ def test_an_epoch_shows_each_good_picture_at_most_once_with_its_label(
     rows = pictures(store, version, memory)
     rows.prepare(lambda done, total: None)
     assert rows.fits == (memory > 40 * ROOM)
-    assert rows.classes == ["c0", "c1", "c2", "c3"]
+    assert rows.labels is not None
+    assert rows.labels.names == ["c0", "c1", "c2", "c3"]
     seen = []
-    for images, targets in rows.batches(0, 0, 8, Share()):
+    for images, _, targets, _ in rows.batches(0, 0, 8, Share()):
         assert targets is not None
         assert targets.sum(dim=1).tolist() == [1] * 8
         for image, target in zip(images, targets, strict=True):
@@ -44,7 +48,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(store: Store, version: int, m
     def order(epoch: int, seed: int) -> list[bytes]:
         rows = pictures(store, version, memory, threads=2)
         rows.prepare(lambda done, total: None)
-        return [images.numpy().tobytes() for images, _ in rows.batches(epoch, seed, 8, Share())]
+        return [some.pixels.numpy().tobytes() for some in rows.batches(epoch, seed, 8, Share())]
 
     assert order(1, 0) == order(1, 0)
     assert len({tuple(order(epoch, seed)) for epoch in (0, 1) for seed in (0, 1)}) == 4
@@ -57,8 +61,8 @@ def test_workers_share_each_batch_without_overlap(store: Store, version: int, me
         rows = pictures(store, version, memory)
         rows.prepare(lambda done, total: None)
         batches = list(rows.batches(0, 0, 8, Share(rank, 2)))
-        assert [len(images) for images, _ in batches] == [4] * rows.steps(8)
-        shares.append({image.numpy().tobytes() for images, _ in batches for image in images})
+        assert [len(some.rows) for some in batches] == [4] * rows.steps(8)
+        shares.append({image.numpy().tobytes() for some in batches for image in some.pixels})
     assert not shares[0] & shares[1]
 
 
@@ -66,4 +70,4 @@ def test_copies_count_once_and_pictures_without_labels_not_at_all(store: Store, 
     contents = [draw(n % 6) for n in range(12)]
     version = fill(store, contents, [[] if n % 6 == 5 else [f"c{n % 2}", "all"] for n in range(12)])
     assert len(pictures(store, version, 1 << 20)) == 5
-    assert len(pictures(store, version, 1 << 20, labelled=False)) == 6
+    assert len(pictures(store, version, 1 << 20, labels="none")) == 6

@@ -1,0 +1,91 @@
+"""Which supervision, network and descriptor go together, decided without torch.
+
+What does not make sense is refused when a recipe is read, with what would do; `nightjar methods`
+prints the rest.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from data.taxonomy import DescriptorType, Network, Supervision, choose, unknown
+from models.networks import NETWORKS
+from models.supervision import SUPERVISIONS, Annotation
+
+
+def check(
+    supervision: Supervision, network: Network, descriptor: DescriptorType, method: str = ""
+) -> str:
+    """By what method SUPERVISION teaches a NETWORK to make a DESCRIPTOR: METHOD, or its default.
+
+    Raises:
+        ValueError: they do not go together; says why, and what would do.
+    """
+    teaching = choose(SUPERVISIONS, supervision, "supervision")
+    build = choose(NETWORKS, network, "network")
+    suitable = teaching.methods_for(descriptor)
+    if method and method not in teaching.methods:
+        raise ValueError(unknown(f"method of {supervision}", method, teaching.methods))
+    if not suitable or (method and method not in suitable):
+        others = teaching.methods[method].descriptors if method else teaching.descriptors
+        raise ValueError(
+            f"{supervision}{f' by {method}' if method else ''} makes no {descriptor} descriptors: "
+            f"choose the descriptor {_or(others)}"
+            + (f", or the method {_or(suitable)}." if method and suitable else ".")
+        )
+    if build.binary and descriptor is not DescriptorType.BINARY:
+        raise ValueError(
+            f"{network} makes bits: choose the descriptor binary for it, or another network for "
+            f"{descriptor}."
+        )
+    if build.alike and not teaching.alike:
+        able = [word for word, one in SUPERVISIONS.items() if one.alike]
+        raise ValueError(
+            f"{network} learns from which pictures are alike, and {supervision} cannot say: choose "
+            f"the supervision {_or(able)}, or another network."
+        )
+    return method or suitable[0]
+
+
+def check_annotations(
+    supervision: Supervision, there: Iterable[Annotation], dataset: str, taught: Iterable[str]
+) -> None:
+    """Return if DATASET, which has the annotations THERE, has what SUPERVISION needs.
+
+    Raises:
+        ValueError: it has not; names it, and those of TAUGHT, the supervisions it can serve.
+    """
+    missing = sorted(SUPERVISIONS[supervision].needs - set(there))
+    if missing:
+        raise ValueError(
+            f"{supervision} needs {' and '.join(missing)}, and {dataset} has "
+            f"{' and '.join(sorted(there)) or 'pictures only'}: choose the supervision "
+            f"{_or(taught)}, or another dataset."
+        )
+
+
+def options_of(network: Network, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What NETWORK is built with besides width, depth and pooling: its defaults and what is SAID.
+
+    Raises:
+        ValueError: an option that the network does not know or cannot take; names the choices.
+    """
+    kind = choose(NETWORKS, network, "network").options
+    for word in said:
+        if word not in kind.model_fields:
+            raise ValueError(unknown(f"option of the network {network}", word, kind.model_fields))
+    try:
+        return kind(**said).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(
+            f"The network {network} cannot take {where}: {first['input']!r}: {first['msg']}."
+        ) from error
+
+
+def _or(words: Iterable[str]) -> str:
+    """WORDS as a choice: "a", "a or b", "a, b or c"."""
+    *most, last = [str(word) for word in words] or ["none"]
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,96 @@
+"""Which rows come together in each step of an epoch, as lots decide; the same for the same seed."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.supervision import Batches
+
+Rows = NDArray[np.int64]
+
+
+def steps_of(
+    rows: Rows,
+    kind: Batches,
+    batch: int,
+    lots: np.random.Generator,
+    *,
+    classes: Rows,
+    each: int,
+) -> Iterator[Rows]:
+    """The rows of each step of an epoch, BATCH of ROWS at a time; what is left over varies.
+
+    Args:
+        rows: (N,) to choose from.
+        kind: how; "balanced" takes BATCH / EACH classes a step and EACH rows of each, drawn again
+            from the start where a class has fewer; "mixed" takes a quarter of each step from rows
+            with a class, and the rest from all others.
+        batch: rows a step.
+        lots: draws.
+        classes: (N,) the class of each of ROWS, -1 where there is none.
+        each: rows of a class in a balanced step.
+
+    Raises:
+        ValueError: there are fewer classes than a balanced step takes.
+    """
+    steps = max(1, len(rows) // batch)
+    if kind == "balanced":
+        yield from _balanced(rows, classes, steps, batch // each, each, lots)
+    elif kind == "mixed":
+        yield from _mixed(rows, classes >= 0, steps, batch, lots)
+    else:
+        drawn = rows[lots.permutation(len(rows))]
+        for step in range(steps):
+            yield drawn[step * batch : (step + 1) * batch]
+
+
+def _balanced(
+    rows: Rows, classes: Rows, steps: int, several: int, each: int, lots: np.random.Generator
+) -> Iterator[Rows]:
+    """SEVERAL classes a step, EACH rows of each."""
+    there = np.unique(classes[classes >= 0])
+    if len(there) < several:
+        raise ValueError(
+            f"A balanced step takes {several} classes, and there are {len(there)}: choose a batch "
+            f"of at most {len(there)} x each pictures, or a larger each."
+        )
+    decks = {int(code): _Deck(rows[classes == code], lots) for code in there}
+    order = _Deck(there, lots)
+    for _ in range(steps):
+        yield np.concatenate([decks[int(code)].deal(each) for code in order.deal(several)])
+
+
+def _mixed(
+    rows: Rows, known: NDArray[np.bool_], steps: int, batch: int, lots: np.random.Generator
+) -> Iterator[Rows]:
+    """A quarter of each step of rows that are KNOWN (N,), as far as there are both kinds."""
+    if known.all() or not known.any():
+        known = np.ones(len(rows), bool)
+        some = batch
+    else:
+        some = max(1, batch // 4)
+    told, others = _Deck(rows[known], lots), _Deck(rows[~known], lots)
+    for _ in range(steps):
+        mine = told.deal(some)
+        yield mine if some == batch else np.concatenate([mine, others.deal(batch - some)])
+
+
+class _Deck:
+    """Rows that are dealt one after the other, and shuffled anew when all have been."""
+
+    def __init__(self, rows: Rows, lots: np.random.Generator) -> None:
+        self._rows, self._lots = rows, lots
+        self._left: Rows = rows[:0]
+
+    def deal(self, count: int) -> Rows:
+        """The next COUNT rows; none of them twice as long as there are enough."""
+        dealt = self._left[:count]
+        self._left = self._left[count:]
+        while len(dealt) < count and len(self._rows):
+            fresh = self._rows[self._lots.permutation(len(self._rows))]
+            late = np.isin(fresh, dealt)  # what was just dealt comes last
+            fresh = np.concatenate([fresh[~late], fresh[late]])
+            more = count - len(dealt)
+            dealt, self._left = np.concatenate([dealt, fresh[:more]]), fresh[more:]
+        return dealt

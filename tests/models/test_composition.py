@@ -1,0 +1,60 @@
+"""What goes together, and what is said of what does not."""
+
+import itertools
+
+import pytest
+
+from data.taxonomy import DescriptorType, Network, Supervision
+from models.composition import check, check_annotations, options_of
+from models.networks import NETWORKS
+from models.supervision import SUPERVISIONS
+
+EVERY = list(itertools.product(sorted(SUPERVISIONS), sorted(NETWORKS), DescriptorType))
+
+
+@pytest.mark.parametrize(("supervision", "network", "descriptor"), EVERY)
+def test_what_goes_together_has_a_method_and_what_does_not_is_told_what_would_do(
+    supervision: Supervision, network: Network, descriptor: DescriptorType
+) -> None:
+    methods = SUPERVISIONS[supervision].methods_for(descriptor)
+    build = NETWORKS[network]
+    able = bool(methods) and not (build.binary and descriptor != "binary")
+    if not able or (build.alike and not SUPERVISIONS[supervision].alike):
+        with pytest.raises(ValueError, match="choose"):
+            check(supervision, network, descriptor)
+        return
+    assert check(supervision, network, descriptor) == methods[0]
+    for method in methods:
+        assert check(supervision, network, descriptor, method) == method
+
+
+def test_each_supervision_and_each_network_goes_with_something() -> None:
+    able = set()
+    for supervision, network, descriptor in EVERY:
+        try:
+            check(supervision, network, descriptor)
+        except ValueError:
+            continue
+        able |= {supervision, network}
+    assert able == {*SUPERVISIONS, *NETWORKS}
+
+
+def test_a_method_of_another_descriptor_is_refused_with_what_would_do() -> None:
+    with pytest.raises(ValueError, match="by arcface makes no binary descriptors: choose the desc"):
+        check(Supervision.SUPERVISED, Network.CONVOLUTIONAL, DescriptorType.BINARY, "arcface")
+    with pytest.raises(ValueError, match="Did you mean 'arcface'"):
+        check(Supervision.SUPERVISED, Network.CONVOLUTIONAL, DescriptorType.BINARY, "arcfase")
+
+
+def test_a_dataset_without_what_is_needed_is_refused_with_what_it_can_serve() -> None:
+    check_annotations(Supervision.SUPERVISED, ["labels", "boxes"], "coco", ["supervised"])
+    check_annotations(Supervision.SELF_SUPERVISED, [], "photos", [])
+    with pytest.raises(ValueError, match=r"supervised needs labels, and photos has pictures only: c"
+        r"hoose the supervision unsupervised or self_supervised, or another dataset"):  # fmt: skip
+        check_annotations(Supervision.SUPERVISED, [], "photos", ["unsupervised", "self_supervised"])
+
+
+def test_an_option_that_a_network_does_not_know_is_refused() -> None:
+    assert options_of(Network.CONVOLUTIONAL, {}) == {}
+    with pytest.raises(ValueError, match="Unknown option of the network convolutional 'heads'"):
+        options_of(Network.CONVOLUTIONAL, {"heads": 4})

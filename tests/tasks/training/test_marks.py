@@ -1,0 +1,53 @@
+"""What is said of rows, as numbers."""
+
+import numpy as np
+import pyarrow as pa
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.marks import Marks, seen_share
+
+SAID = st.lists(st.lists(st.sampled_from("abcdefg"), max_size=4), min_size=1, max_size=12)
+
+
+def column(said: list[list[str]]) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(said, pa.list_(pa.string()))])
+
+
+@given(SAID, st.data())
+def test_rows_get_back_what_was_said_of_them(said: list[list[str]], data: st.DataObject) -> None:
+    marks = Marks.of(column(said))
+    assert marks.names == sorted({word for row in said for word in row})
+    rows = np.array(data.draw(st.lists(st.integers(0, len(said) - 1), max_size=6)), np.int64)
+    loops = torch.tensor([[float(said[r].count(name)) for name in marks.names] for r in rows])
+    assert torch.equal(marks.dense(rows), loops.reshape(len(rows), len(marks.names)))
+    assert marks.first.tolist() == [marks.names.index(row[0]) if row else -1 for row in said]
+    everything = marks.dense(np.arange(len(said)))
+    assert torch.equal(marks.sparse().to_dense(), everything)
+    kept = np.array([len(row) != 2 for row in said])
+    hidden = marks.only(kept).dense(np.arange(len(said)))
+    assert torch.equal(hidden, everything * torch.from_numpy(kept)[:, None])
+    assert torch.equal(marks.at(kept).dense(np.arange(kept.sum())), everything[kept])
+
+
+def test_a_vocabulary_holds_the_most_frequent_words_alone() -> None:
+    marks = Marks.of(column([["sky", "sea"], ["sky", "x"], ["sea"], [], ["sky", "sand"]]), 3, 2)
+    assert marks.names == ["sea", "sky"]
+    assert marks.counts.tolist() == [2, 1, 1, 0, 1]
+
+
+def test_null_is_as_good_as_nothing() -> None:
+    lists = pa.chunked_array([pa.array([["a"], None, ["b", "a"]], pa.list_(pa.string()))])
+    assert Marks.of(lists).counts.tolist() == [1, 0, 2]
+
+
+@given(st.integers(1, 30), st.floats(0.05, 1))
+def test_the_same_labels_are_seen_whatever_else_there_is(count: int, share: float) -> None:
+    said = [[str(row % 3)] for row in range(count)]
+    digests = [f"{row * 7919 % 1009:04d}" for row in range(count)]
+    seen = seen_share(Marks.of(column(said)), digests, share)
+    for name in range(min(3, count)):
+        mine = [row for row in range(count) if row % 3 == name]
+        expected = sorted(mine, key=lambda row: digests[row])[: max(1, round(share * len(mine)))]
+        assert [row for row in mine if seen[row]] == sorted(expected)

@@ -1,0 +1,63 @@
+"""Which rows come together in a step."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.supervision import Batches
+from tasks.orders import Rows, steps_of
+
+
+def steps(
+    kind: Batches, classes: list[int], batch: int, each: int = 2, seed: int = 0
+) -> list[Rows]:
+    rows = np.arange(len(classes)) * 10
+    lots = np.random.default_rng(seed)
+    return list(steps_of(rows, kind, batch, lots, classes=np.array(classes), each=each))
+
+
+@given(st.integers(4, 60), st.integers(1, 12), st.integers(0, 5))
+def test_shuffled_steps_show_each_row_once(count: int, batch: int, seed: int) -> None:
+    found = steps("shuffled", [0] * count, batch, seed=seed)
+    assert len(found) == max(1, count // batch)
+    shown = np.concatenate(found)
+    assert len(set(shown)) == len(shown) == min(count, len(found) * batch)
+
+
+@given(st.lists(st.integers(-1, 4), min_size=12, max_size=60), st.integers(0, 5))
+def test_balanced_steps_hold_so_many_of_each_class(classes: list[int], seed: int) -> None:
+    classes = [*classes, 0, 1, 2]
+    for step in steps("balanced", classes, 6, each=2, seed=seed):
+        mine = [classes[row // 10] for row in step]
+        assert sorted(mine.count(one) for one in set(mine)) == [2, 2, 2]
+        assert -1 not in mine
+        for one in set(mine):
+            if classes.count(one) > 1:
+                same = [row for row in step if classes[row // 10] == one]
+                assert len(set(same)) == 2
+
+
+def test_every_row_of_a_class_has_its_turn_before_one_comes_again() -> None:
+    found = np.concatenate(steps("balanced", [0] * 6 + [1] * 6, 4, each=2))
+    assert sorted(found) == [row * 10 for row in range(12)]
+
+
+def test_mixed_steps_are_a_quarter_of_rows_with_a_class() -> None:
+    classes = [3] * 3 + [-1] * 29
+    for step in steps("mixed", classes, 8):
+        assert [classes[row // 10] for row in step] == [3, 3] + [-1] * 6
+    whole = np.concatenate(steps("mixed", [0] * 16, 8))
+    assert sorted(whole) == [row * 10 for row in range(16)]
+
+
+def test_too_few_classes_for_a_balanced_step_are_refused() -> None:
+    with pytest.raises(ValueError, match="takes 4 classes, and there are 2"):
+        steps("balanced", [0, 1] * 8, 8, each=2)
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "balanced", "mixed"])
+def test_the_seed_decides(kind: Batches) -> None:
+    classes = [0, 1, -1, 2, 3] * 8
+    same = [np.concatenate(steps(kind, classes, 8, seed=seed)).tolist() for seed in (1, 1, 2)]
+    assert same[0] == same[1] != same[2]
