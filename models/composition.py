@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from data.taxonomy import DescriptorType, Network, Supervision, choose, unknown
+from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS, Annotation
 
@@ -24,6 +25,7 @@ def check(
     """
     teaching = choose(SUPERVISIONS, supervision, "supervision")
     build = choose(NETWORKS, network, "network")
+    choose(DESCRIPTORS, descriptor, "descriptor")
     suitable = teaching.methods_for(descriptor)
     if method and method not in teaching.methods:
         raise ValueError(unknown(f"method of {supervision}", method, teaching.methods))

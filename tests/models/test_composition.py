@@ -6,10 +6,11 @@ import pytest
 
 from data.taxonomy import DescriptorType, Network, Supervision
 from models.composition import check, check_annotations, options_of
+from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS
 
-EVERY = list(itertools.product(sorted(SUPERVISIONS), sorted(NETWORKS), DescriptorType))
+EVERY = list(itertools.product(sorted(SUPERVISIONS), sorted(NETWORKS), sorted(DESCRIPTORS)))
 
 
 @pytest.mark.parametrize(("supervision", "network", "descriptor"), EVERY)

@@ -1,0 +1,168 @@
+"""What there is to choose from, in the taxonomy's words: what goes together, what each needs."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from data.adapters import DATASETS
+from data.taxonomy import DescriptorType, Network, Supervision
+from models.composition import check
+from models.descriptors import DESCRIPTORS
+from models.networks import NETWORKS
+from models.supervision import SUPERVISIONS
+
+COMMAND: Final = "nightjar methods --markdown > docs/methods.md"
+"""Writes the page anew."""
+
+TEACHINGS: Final = ("supervision", "needs", "methods", "learns from")
+BUILDS: Final = ("network", "poolings", "options", "is")
+STORED: Final = ("descriptor", "compared by", "stores")
+MATRIX: Final = ("supervision", "network", *(str(word) for word in DescriptorType))
+WAYS: Final = ("supervision", "method", "descriptors", "steps", "does", "after")
+
+
+def teachings() -> list[list[Any]]:
+    """The supervisions as lines under `TEACHINGS`."""
+    return [
+        [word, ", ".join(sorted(one.needs)) or "pictures", ", ".join(one.methods), one.about]
+        for word, one in SUPERVISIONS.items()
+    ]
+
+
+def ways() -> list[list[Any]]:
+    """The methods of all supervisions as lines under `WAYS`."""
+    return [
+        [word, name, ", ".join(way.descriptors), _steps(way.batches, way.closed_form), way.about,
+         way.cite]
+        for word, one in SUPERVISIONS.items()
+        for name, way in one.methods.items()
+    ]  # fmt: skip
+
+
+def builds() -> list[list[Any]]:
+    """The networks as lines under `BUILDS`."""
+    return [
+        [word, ", ".join(one.poolings), ", ".join(one.options.model_fields), one.about]
+        for word, one in NETWORKS.items()
+    ]
+
+
+def stored() -> list[list[Any]]:
+    """The descriptors as lines under `STORED`."""
+    return [
+        [word, kind.metric, (kind.__doc__ or "").splitlines()[0]]
+        for word, kind in DESCRIPTORS.items()
+    ]
+
+
+def matrix() -> list[list[Any]]:
+    """What goes together, as lines under `MATRIX`: the default method, or a dash."""
+    return [
+        [supervision, network, *(_default(supervision, network, word) for word in DescriptorType)]
+        for supervision in SUPERVISIONS
+        for network in NETWORKS
+    ]
+
+
+def facts() -> dict[str, Any]:
+    """All of it, for machines; under "composes" also why not, where something does not."""
+    return {
+        "supervisions": {
+            word: {
+                "about": one.about,
+                "needs": sorted(one.needs),
+                "uses": sorted(one.needs | one.optional),
+                "knows_alike": one.alike,
+                "datasets": [
+                    name
+                    for name, adapter in sorted(DATASETS.items())
+                    if one.needs <= set(adapter.card.annotations)
+                ],
+                "methods": {
+                    name: {
+                        "about": way.about,
+                        "cite": way.cite,
+                        "descriptors": list(way.descriptors),
+                        "batches": way.batches,
+                        "closed_form": way.closed_form,
+                    }
+                    for name, way in one.methods.items()
+                },
+            }
+            for word, one in SUPERVISIONS.items()
+        },
+        "networks": {
+            word: {
+                "about": one.about,
+                "cite": one.cite,
+                "asks_alike": one.alike,
+                "poolings": list(one.poolings),
+                "options": one.options.model_json_schema().get("properties", {}),
+            }
+            for word, one in NETWORKS.items()
+        },
+        "descriptors": {
+            word: {"about": about, "metric": metric} for word, metric, about in stored()
+        },
+        "composes": [
+            {
+                "supervision": supervision,
+                "network": network,
+                "descriptor": descriptor,
+                **_verdict(supervision, network, descriptor),
+            }
+            for supervision in SUPERVISIONS
+            for network in NETWORKS
+            for descriptor in DescriptorType
+        ],
+    }
+
+
+def page() -> str:
+    """The page docs/methods.md, but for what `nightjar benchmark` measured."""
+    return (
+        "\n\n".join(
+            [
+                "# Methods",
+                f"Written by `{COMMAND}` from the tables in `models/`: change those, not this.",
+                "An encoder is a network that a supervision teaches to make a descriptor. All that "
+                "goes together trains from one recipe (`train: {supervision, method, network, "
+                "descriptor}`); what does not is refused when the recipe is read, with what would "
+                "do.",
+                "## Supervisions",
+                _markdown(TEACHINGS, teachings()),
+                "## Their methods",
+                "Of the methods that suit a descriptor the first is the default.",
+                _markdown(WAYS, ways()),
+                "## Networks",
+                _markdown(BUILDS, builds()),
+                "## Descriptors",
+                _markdown(STORED, stored()),
+                "## What goes together",
+                "The method that is taken where a recipe names none; a dash where there is none.",
+                _markdown(MATRIX, matrix()),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _verdict(
+    supervision: Supervision, network: Network, descriptor: DescriptorType
+) -> dict[str, Any]:
+    try:
+        return {"method": check(supervision, network, descriptor), "why_not": ""}
+    except ValueError as error:
+        return {"method": None, "why_not": str(error)}
+
+
+def _default(supervision: Supervision, network: Network, descriptor: DescriptorType) -> str:
+    return _verdict(supervision, network, descriptor)["method"] or "-"
+
+
+def _steps(batches: str, closed_form: bool) -> str:
+    return "none: found in closed form" if closed_form else batches
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *([str(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line).replace("\n", " ") + " |" for line in lines)

@@ -1,0 +1,52 @@
+"""What is told of the methods: tables, JSON, and the page that is written of them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from typer.testing import Result
+
+from data.taxonomy import DescriptorType
+from flows import methods
+from models.composition import check
+from models.descriptors import DESCRIPTORS
+from models.networks import NETWORKS
+from models.supervision import SUPERVISIONS
+
+Say = Callable[..., Result]
+
+
+def test_the_tables_name_all_that_there_is(say: Say) -> None:
+    said = say("methods").stdout
+    for word in (*SUPERVISIONS, *NETWORKS, *DESCRIPTORS):
+        assert f"\n{word} " in f"\n{said}"
+    for one in SUPERVISIONS.values():
+        assert ", ".join(one.methods) in said
+
+
+def test_machines_are_told_what_goes_together_and_why_the_rest_does_not(say: Say) -> None:
+    found = json.loads(say("methods", "--json").stdout)
+    every = len(SUPERVISIONS) * len(NETWORKS) * len(DescriptorType)
+    assert len(found["composes"]) == every
+    for line in found["composes"]:
+        words = line["supervision"], line["network"], line["descriptor"]
+        assert bool(line["method"]) != bool(line["why_not"])
+        if line["method"]:
+            assert check(*words) == line["method"]
+        else:
+            assert "choose" in line["why_not"]
+    assert "mnist" in found["supervisions"]["supervised"]["datasets"]
+    assert "clickture" not in found["supervisions"]["supervised"]["datasets"]
+
+
+def test_every_method_names_its_paper() -> None:
+    for one in SUPERVISIONS.values():
+        for way in one.methods.values():
+            assert any(char.isdigit() for char in way.cite), way
+    assert all(any(char.isdigit() for char in one.cite) for one in NETWORKS.values())
+
+
+def test_the_page_stands_as_the_tables_say(say: Say) -> None:
+    page = Path(__file__).parents[2] / "docs" / "methods.md"
+    assert page.read_text() == methods.page(), f"write it again: {methods.COMMAND}"
+    assert say("methods", "--markdown").stdout == methods.page()
