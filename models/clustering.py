@@ -138,8 +138,8 @@ def _plus_plus(points: torch.Tensor, clusters: int, generator: torch.Generator) 
 
 def _squares(points: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
     """The squared distances (N, K) float64 of POINTS from few CENTRES."""
-    columns = [(points - centre).square().sum(dim=1) for centre in centres]
-    return torch.stack(columns, dim=1).double()
+    lengths = points.square().sum(dim=1, keepdim=True) + centres.square().sum(dim=1)  # (N, K)
+    return (lengths - 2 * (points @ centres.T)).clamp_min(0).double()
 
 
 def _means(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.aggregation.asmk import Array, Bags, Selectivity, cosines
+from models.aggregation.match_kernel import Array, Bags, Selectivity, agreeing
 
 
 class InvertedFile:
@@ -18,7 +18,7 @@ class InvertedFile:
     """
 
     def __init__(self, words: int, width: int, selectivity: Selectivity | None = None) -> None:
-        self.selectivity = selectivity or Selectivity()
+        self._added = (selectivity or Selectivity()).table(8 * width)
         self.sizes: Array = np.empty(0, np.int32)
         self._starts: Array = np.zeros(words + 1, np.int64)
         self._images: Array = np.empty(0, np.int32)
@@ -65,7 +65,7 @@ class InvertedFile:
         for word, start, stop in zip(words, first, np.append(first[1:], len(order)), strict=False):
             asking = order[start:stop]
             here = slice(self._starts[word], self._starts[word + 1])
-            alike = self.selectivity(cosines(queries.codes[asking], self._codes[here]))
+            alike = self._added[agreeing(queries.codes[asking], self._codes[here])]
             found[queries.images[asking][:, None], self._images[here][None, :]] += alike
         found /= np.sqrt(np.maximum(queries.sizes, 1).astype(np.float32))[:, None]
         found /= np.sqrt(np.maximum(self.sizes, 1).astype(np.float32))[None, :]

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from models.aggregation.asmk import Array, Bags, Selectivity, bags, cosines
+from models.aggregation.asmk import bags
 from models.aggregation.inverted_file import InvertedFile
+from models.aggregation.match_kernel import Bags, Selectivity, agreeing
 from models.aggregation.vlad import residuals
 
 F = 16
@@ -138,15 +139,14 @@ def test_memory_is_what_is_said() -> None:
 
 
 def test_selectivity_keeps_what_is_over_the_threshold() -> None:
-    asked: Array = np.array([-1.0, -0.5, 0.0, 0.5, 1.0], np.float32)
-    assert Selectivity()(asked).tolist() == [0, 0, 0, 0.125, 1]
-    assert Selectivity(alpha=3, tau=-2)(asked).tolist() == [-1, -0.125, 0, 0.125, 1]
-    assert Selectivity()(asked).dtype == np.float32
+    assert Selectivity().table(4).tolist() == [0, 0, 0, 0.125, 1]  # cosines -1, -.5, 0, .5, 1
+    assert Selectivity(alpha=3, tau=-2).table(4).tolist() == [-1, -0.125, 0, 0.125, 1]
+    assert Selectivity(tau=0.5).table(4).tolist() == [0, 0, 0, 0, 1]
 
 
-def test_cosines_are_exact() -> None:
+def test_bits_that_agree_are_counted() -> None:
     codes = np.array([[0b11110000, 0], [0b11111111, 0], [0b00001111, 255]], np.uint8)
-    assert cosines(codes[:1], codes).tolist() == [[1.0, 0.5, -1.0]]
+    assert agreeing(codes[:1], codes).tolist() == [[16, 12, 0]]
 
 
 def test_codes_and_words_that_do_not_fit_are_refused() -> None:
