@@ -1,38 +1,12 @@
 """A small residual network that learns from scratch on a CPU."""
 
-from typing import Literal
-
 import torch
 from torch import nn
 from torch.nn import functional
 
 from models.networks.base import Encoder, Head
+from models.pooling import Pooling, build_pooling
 from models.spec import STEMS
-
-
-class GeM(nn.Module):
-    """Maps (B, D, H, W), not negative -> (B, D): the generalised mean, its exponent learned.
-
-    p = 1 is the average, p -> infinity the maximum (Radenovic et al., "Fine-tuning CNN Image
-    Retrieval with No Human Annotation", 2018, equation 3).
-    """
-
-    def __init__(self, p: float = 3.0) -> None:
-        super().__init__()
-        self.p = nn.Parameter(torch.tensor(p))
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """The pooled MAPS (B, D)."""
-        powers = maps.float().clamp_min(1e-6).pow(self.p)
-        return powers.mean(dim=(2, 3)).pow(1 / self.p)  # (B, D)
-
-
-class Average(nn.Module):
-    """Maps (B, D, H, W) -> (B, D): their mean."""
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """The pooled MAPS (B, D)."""
-        return maps.float().mean(dim=(2, 3))
 
 
 class Block(nn.Module):
@@ -65,7 +39,7 @@ class ConvolutionalEncoder(Encoder):
         width: W, channels of the first stage; the cost grows with its square.
         depth: residual blocks a stage.
         stem: stride of the stem: 1, 2, 4 or 8; `stem_for` (models.spec) chooses it for a size.
-        pooling: "gem" or "average".
+        pooling: what makes one vector of the last map, in the words of `models.aggregation`.
     """
 
     def __init__(
@@ -74,7 +48,7 @@ class ConvolutionalEncoder(Encoder):
         width: int = 32,
         depth: int = 1,
         stem: int = 1,
-        pooling: Literal["gem", "average"] = "gem",
+        pooling: Pooling = "gem",
     ) -> None:
         super().__init__()
         if stem not in STEMS:
@@ -87,15 +61,15 @@ class ConvolutionalEncoder(Encoder):
             blocks.append(Block(inputs, outputs, 1 if stage == 0 else 2))
             blocks += [Block(outputs, outputs, 1) for _ in range(depth - 1)]
         self.stages = nn.Sequential(*blocks)
-        self.pool: nn.Module = GeM() if pooling == "gem" else Average()
-        self.head = Head(4 * width, dimensions)
+        self.pool = build_pooling(pooling, 4 * width)
+        self.head = Head(self.pool.dimensions, dimensions)
 
     def maps(self, images: torch.Tensor) -> torch.Tensor:
         """The maps (B, 4W, h, w) of IMAGES (B, 3, H, W), not negative."""
         return self.stages(functional.relu(self.stem((images - 0.5) / 0.25), inplace=True))
 
     def pooled(self, images: torch.Tensor) -> torch.Tensor:
-        """The pooled maps (B, 4W) of IMAGES."""
+        """The pooled maps of IMAGES, (B, 4W) for most ways of pooling."""
         return self.pool(self.maps(images))
 
 

@@ -6,7 +6,8 @@ import torch
 from data.taxonomy import Network
 from models.networks import NETWORKS
 from models.networks.base import Encoder
-from models.networks.convolutional import Average, ConvolutionalEncoder, GeM
+from models.networks.convolutional import ConvolutionalEncoder
+from models.pooling import Pooling
 
 
 @pytest.fixture(params=sorted(NETWORKS))
@@ -72,17 +73,10 @@ def test_an_impossible_stem_is_refused() -> None:
         ConvolutionalEncoder(8, stem=3)
 
 
-def test_gem_lies_between_the_mean_and_the_maximum() -> None:
-    maps = torch.rand(2, 5, 7, 7)
-    assert torch.allclose(GeM(1.0)(maps), Average()(maps), atol=1e-5)
-    assert torch.allclose(GeM(200.0)(maps), maps.amax(dim=(2, 3)), rtol=0.03)
-    loops = torch.tensor(
-        [
-            [(sum(float(x) ** 3 for x in plane.flatten()) / 49) ** (1 / 3) for plane in one]
-            for one in maps
-        ]
-    )
-    assert torch.allclose(GeM()(maps), loops, atol=1e-5)
+@pytest.mark.parametrize("pooling", ["average", "rmac", {"gem": {"p": 2.0}, "vlad": {"words": 4}}])
+def test_a_network_pools_as_it_is_told(pooling: Pooling) -> None:
+    encoder = ConvolutionalEncoder(24, width=8, pooling=pooling)
+    assert encoder(images(3, 32)).shape == (3, 24)
 
 
 def test_the_table_speaks_the_taxonomy() -> None:
