@@ -1,6 +1,8 @@
-"""Every loss against plain loops from its paper's formula, its gradient against differences."""
+"""What every loss keeps: one finite number, indifferent to order, exact in half precision."""
 
-import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import pytest
 import torch
@@ -8,158 +10,198 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import losses
-
-B, D, C = 5, 6, 4
-
-
-def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+from tests.models.formulas import B, C, D, drawn, targets, uniform
 
 
-def targets(several: bool) -> torch.Tensor:
-    rows = torch.zeros(B, C, dtype=torch.float64)
-    for row in range(B):
-        rows[row, row % C] = 1
-        if several:
-            rows[row, (row * 2 + 1) % C] = 1
-    return rows
+@dataclass(frozen=True)
+class Rows:
+    """What losses take of a batch, a row an image."""
+
+    features: torch.Tensor
+    second: torch.Tensor
+    third: torch.Tensor
+    targets: torch.Tensor
+    noise: torch.Tensor
+
+    @classmethod
+    def drawn(cls, labels: torch.Tensor | None = None) -> "Rows":
+        wanted = targets(several=True) if labels is None else labels
+        count = len(wanted)
+        features, second, third = (drawn(count, D, seed=seed) for seed in (1, 2, 3))
+        return cls(features, second, third, wanted, uniform(count, D, seed=4))
+
+    def changed(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Rows":
+        return replace(self, **{f.name: change(getattr(self, f.name)) for f in fields(self)})
+
+    @property
+    def pairs(self) -> losses.Pairs:
+        return losses.Pairs.of(self.targets)
+
+    @property
+    def same(self) -> torch.Tensor:
+        """The first two labels are one query."""
+        return (self.targets[:, :2] @ self.targets[:, :2].T) > 0
 
 
-def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
-    dot = sum(float(x) * float(y) for x, y in zip(a, b, strict=True))
-    norms = [math.sqrt(sum(float(x) ** 2 for x in v)) for v in (a, b)]
-    return dot / (norms[0] * norms[1])
+WORDS = losses.hash_centres(C, D, seed=0)
+TIES = losses.codebook(1, D, 0)[0]
+PROXIES = drawn(C, D, seed=5).bfloat16()  # exact in every precision
+QUEUE = drawn(7, D, seed=6).bfloat16()
 
 
-def cross_entropy(logits: list[float], shares: list[float]) -> float:
-    total = math.log(sum(math.exp(logit) for logit in logits))
-    return -sum(share * (logit - total) for share, logit in zip(shares, logits, strict=True))
+def like(constant: torch.Tensor, rows: Rows) -> torch.Tensor:
+    return constant.to(rows.features.dtype)
 
 
-@pytest.mark.parametrize("several", [False, True])
-def test_orthohash_is_its_formula(several: bool) -> None:
-    features, words, wanted = drawn(B, D), drawn(C, D, seed=1).sign(), targets(several)
-    total = 0.0
-    for row in range(B):
-        logits = [
-            (cosine(features[row], words[c]) - 0.2 * float(wanted[row, c])) * 8 for c in range(C)
-        ]
-        count = float(wanted[row].sum())
-        total += cross_entropy(logits, [float(wanted[row, c]) / count for c in range(C)])
-    assert losses.orthohash(features, words, wanted, 1 / 8, 0.2).item() == pytest.approx(total / B)
+def similar(rows: Rows) -> torch.Tensor:
+    return torch.where(rows.targets > 0, 1.0, -1.0).to(rows.features.dtype)
 
 
-@pytest.mark.parametrize("margin", [0.0, 0.2, 1.5])
-@pytest.mark.parametrize("several", [False, True])
-def test_arcface_is_its_formula(several: bool, margin: float) -> None:
-    features, proxies, wanted = drawn(B, D), drawn(C, D, seed=1), targets(several)
-    total = 0.0
-    for row in range(B):
-        logits = []
-        for c in range(C):
-            likeness = cosine(features[row], proxies[c])
-            if wanted[row, c]:
-                angle = math.acos(likeness) + margin
-                likeness = (
-                    math.cos(angle) if angle < math.pi else likeness - margin * math.sin(margin)
-                )
-            logits.append(likeness * 16)
-        count = float(wanted[row].sum())
-        total += cross_entropy(logits, [float(wanted[row, c]) / count for c in range(C)])
-    loss = losses.arcface(features, proxies, wanted, 1 / 16, margin)
-    assert loss.item() == pytest.approx(total / B, rel=1e-5)
+CASES: dict[str, Callable[[Rows], torch.Tensor]] = {
+    "soft_cross_entropy": lambda r: losses.soft_cross_entropy(r.features[:, :C], r.targets),
+    "orthohash": lambda r: losses.orthohash(r.features, like(WORDS, r), r.targets, 0.2, 0.2),
+    "arcface": lambda r: losses.arcface(r.features, like(PROXIES, r), r.targets, 0.2, 0.2),
+    "csq": lambda r: losses.csq(r.features, like(WORDS, r), r.targets, like(TIES, r)),
+    "greedyhash": lambda r: losses.greedyhash(r.features, like(PROXIES, r), r.targets),
+    "proxy_anchor": lambda r: losses.proxy_anchor(r.features, like(PROXIES, r), r.targets),
+    "contrastive": lambda r: losses.contrastive(r.features, r.pairs, 1.2),
+    "triplet": lambda r: losses.triplet(
+        r.features, losses.batch_hard(r.features, r.pairs), margin=None
+    ),
+    "supcon": lambda r: losses.supcon(r.features, r.pairs),
+    "dpsh": lambda r: losses.dpsh(r.features, r.pairs),
+    "hashnet": lambda r: losses.hashnet(r.features, r.pairs),
+    "idhn": lambda r: losses.idhn(r.features, r.targets),
+    "ntxent": lambda r: losses.ntxent(r.features, r.second, 0.3),
+    "cibhash": lambda r: losses.cibhash(
+        r.features, r.second, torch.stack([r.noise, r.noise.flip(1)]), 0.3
+    ),
+    "moco": lambda r: losses.moco(r.features, r.second, like(QUEUE, r)),
+    "dino": lambda r: losses.dino(
+        torch.stack([r.features, r.third, r.features.flip(1)]),
+        torch.stack([r.second, r.third]),
+        like(QUEUE[0], r),
+    ),
+    "swapped": lambda r: losses.swapped(
+        r.features, r.second, losses.sinkhorn(r.third), losses.sinkhorn(r.second)
+    ),
+    "consistency": lambda r: losses.consistency(r.features, r.second),
+    "pseudo_label": lambda r: losses.pseudo_label(r.second, r.features, 0.3),
+    "bihalf": lambda r: losses.bihalf(r.features, r.second),
+    "quantisation": lambda r: losses.quantisation(r.features),
+    "imbalance": lambda r: losses.imbalance(r.features),
+    "correlation": lambda r: losses.correlation(r.features),
+    "bernoulli_divergence": lambda r: losses.bernoulli_divergence(r.features.abs() / 4, r.noise),
+    "hinge_discriminator": lambda r: losses.hinge_discriminator(r.features[:, 0], r.second[:, 0]),
+    "hinge_generator": lambda r: losses.hinge_generator(r.features[:, 0]),
+    "distance_matching": lambda r: losses.distance_matching(r.features, r.second),
+    "representation_entropy": lambda r: losses.representation_entropy(r.features, r.second),
+    "wdht": lambda r: losses.wdht(r.features, r.features[:, :C], r.targets),
+    "infonce": lambda r: losses.infonce(r.features, r.second, 0.3, r.noise[:, 0], r.same),
+    "clip": lambda r: losses.clip(r.features, r.second, like(torch.tensor(2.0), r), r.same),
+    "vsepp": lambda r: losses.vsepp(r.features, r.second, same=r.same),
+    "reinforce": lambda r: losses.reinforce(
+        r.features, losses.sign(r.second), r.noise[:, 0], r.noise[:, 1]
+    ),
+    "adsh": lambda r: losses.adsh(
+        r.features, like(WORDS, r), similar(r), losses.sign(r.second), 2.0
+    ),
+    "teacher_regression": lambda r: losses.teacher_regression(r.features, r.second),
+    "backward_compatible": lambda r: losses.backward_compatible(
+        r.features, like(PROXIES, r), r.targets
+    ),
+}
+
+NO_LOSSES = {
+    *("Pairs", "batch_hard", "semi_hard", "codebook", "hash_centres", "majority", "half_bits"),
+    *("sampled_bits", "sign", "average_precision_reward", "triplet_reward", "moved_centre"),
+    *("sinkhorn", "HOTTEST", "rarity", "tag_target", "tag_vectors", "adsh_codes", "prototypes"),
+}
+"""Named in the package, but no scalar."""
+
+STRAIGHT_THROUGH = {"greedyhash", "cibhash", "bihalf"}
+"""Their gradient is not that of their value, by design."""
+
+EACH = pytest.mark.parametrize("name", CASES)
+ONE_CLASS = torch.tensor([[1.0, 0, 0, 0]] * B).double()
 
 
-def test_a_target_opposite_to_its_proxy_still_pulls() -> None:
-    proxies = torch.eye(2, dtype=torch.float64)
-    for angle in (2.8, 3.0, 3.1):
-        features = torch.tensor([[math.cos(angle), math.sin(angle)]], dtype=torch.float64)
-        features.requires_grad_()
-        losses.arcface(features, proxies, torch.tensor([[1.0, 0.0]]).double(), 0.1, 0.5).backward()  # type: ignore[no-untyped-call]
-        assert features.grad is not None
-        assert features.grad.norm() > 1e-3
+def test_every_loss_of_the_package_is_held_to_this_contract() -> None:
+    assert set(CASES) | NO_LOSSES == set(losses.__all__)
+    assert not set(CASES) & NO_LOSSES
 
 
-def naive_ntxent(first: torch.Tensor, second: torch.Tensor, temperature: float) -> float:
-    views = [*first, *second]
-    total = 0.0
-    for i, view in enumerate(views):
-        twin = (i + len(first)) % len(views)
-        others = [math.exp(cosine(view, o) / temperature) for k, o in enumerate(views) if k != i]
-        total -= math.log(math.exp(cosine(view, views[twin]) / temperature) / sum(others))
-    return total / len(views)
+@EACH
+@pytest.mark.parametrize(
+    "labels",
+    [
+        targets(several=True),
+        targets(unlabelled=(1, 4)),
+        torch.zeros(B, C).double(),
+        ONE_CLASS,
+        torch.eye(2, C).double(),
+        ONE_CLASS[:2],
+    ],
+    ids=["several", "some unlabelled", "no labels", "one class", "two of two", "two of one"],
+)
+def test_a_loss_is_one_finite_number_with_a_finite_gradient(
+    name: str, labels: torch.Tensor
+) -> None:
+    rows = Rows.drawn(labels)
+    rows = replace(rows, features=rows.features.requires_grad_())
+    loss = CASES[name](rows)
+    assert loss.shape == ()
+    assert torch.isfinite(loss)
+    (gradient,) = torch.autograd.grad(loss, rows.features)
+    assert torch.isfinite(gradient).all()
 
 
-@pytest.mark.parametrize("temperature", [0.1, 0.5])
-def test_ntxent_is_its_formula(temperature: float) -> None:
-    first, second = drawn(B, D), drawn(B, D, seed=1)
-    loss = losses.ntxent(first, second, temperature).item()
-    assert loss == pytest.approx(naive_ntxent(first, second, temperature))
+@EACH
+@settings(max_examples=8, deadline=None)
+@given(order=st.permutations(range(B)))
+def test_a_loss_does_not_depend_on_the_order_of_the_batch(name: str, order: list[int]) -> None:
+    rows = Rows.drawn()
+    moved = CASES[name](rows.changed(lambda tensor: tensor[order]))
+    assert moved.item() == pytest.approx(CASES[name](rows).item(), abs=1e-12)
 
 
-def test_cibhash_is_its_formula() -> None:
-    first, second = drawn(B, D), drawn(B, D, seed=1)
-    noise = torch.rand(2, B, D, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    codes, chances = [], []
-    for view, draw in ((first, noise[0]), (second, noise[1])):
-        p = [[1 / (1 + math.exp(-float(x))) for x in row] for row in view]
-        chances.append(p)
-        codes.append(
-            torch.tensor(
-                [[1.0 if p[i][k] > draw[i, k] else -1.0 for k in range(D)] for i in range(B)]
-            )
-        )
-    divergence = 0.0
-    for p, q in (chances, chances[::-1]):
-        for i in range(B):
-            for k in range(D):
-                a, b = p[i][k], q[i][k]
-                divergence += a * math.log(a / b) + (1 - a) * math.log((1 - a) / (1 - b))
-    wanted = naive_ntxent(codes[0], codes[1], 0.3) + 0.01 * divergence / B / 2
-    assert losses.cibhash(first, second, noise, 0.3, 0.01).item() == pytest.approx(wanted, rel=1e-5)
+@EACH
+def test_half_precision_and_autocast_change_nothing_but_the_input(name: str) -> None:
+    rows = Rows.drawn().changed(lambda tensor: tensor.bfloat16())
+    wanted = CASES[name](rows.changed(lambda tensor: tensor.float()))
+    with torch.autocast("cpu", torch.bfloat16):
+        halved = CASES[name](rows)
+        whole = CASES[name](rows.changed(lambda tensor: tensor.float()))
+    assert halved.dtype == torch.float32
+    assert halved.item() == whole.item() == wanted.item()
 
 
-def test_bits_pass_their_gradient_straight_to_the_probabilities() -> None:
-    first, second = drawn(B, D).requires_grad_(), drawn(B, D, seed=1)
-    noise = torch.full((2, B, D), 0.5, dtype=torch.float64)
-    losses.cibhash(first, second, noise, 0.3, 0.0).backward()  # type: ignore[no-untyped-call]
-    codes = ((first.detach() > 0).double() * 2 - 1).requires_grad_()
-    losses.ntxent(codes, (second > 0).double() * 2 - 1, 0.3).backward()  # type: ignore[no-untyped-call]
-    slope = torch.sigmoid(first.detach()) * (1 - torch.sigmoid(first.detach()))
-    assert first.grad is not None
-    assert codes.grad is not None
-    assert torch.allclose(first.grad, codes.grad * slope)
+@pytest.mark.parametrize("name", sorted(set(CASES) - STRAIGHT_THROUGH))
+def test_gradients_are_those_of_differences(name: str) -> None:
+    rows = Rows.drawn()
+
+    def loss(features: torch.Tensor) -> Any:
+        return CASES[name](replace(rows, features=features))
+
+    features = rows.features.clone().requires_grad_()
+    assert torch.autograd.gradcheck(loss, (features,), atol=1e-5)
 
 
-def test_gradients_are_those_of_differences() -> None:
-    features, words = drawn(B, D).requires_grad_(), drawn(C, D, seed=1).requires_grad_()
-    wanted = targets(several=True)
-    check = torch.autograd.gradcheck
-    assert check(lambda f, w: losses.orthohash(f, w, wanted, 0.2, 0.2), (features, words))
-    assert check(lambda f, w: losses.arcface(f, w, wanted, 0.2, 0.3), (features, words))
-    assert check(lambda f: losses.ntxent(f, drawn(B, D, seed=2), 0.3), (features,))
-    other = torch.sigmoid(drawn(B, D, seed=3))
-    assert check(
-        lambda f: losses.bernoulli_divergence(torch.sigmoid(f), other), (features,), atol=1e-4
-    )
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.permutations(range(B)))
-def test_losses_do_not_depend_on_the_order_of_a_batch(order: list[int]) -> None:
-    features, words, wanted = drawn(B, D), drawn(C, D, seed=1), targets(several=True)
-    for loss in (losses.orthohash, losses.arcface):
-        moved = loss(features[order], words, wanted[order], 0.2, 0.2)
-        assert moved.item() == pytest.approx(loss(features, words, wanted, 0.2, 0.2).item())
-    second = drawn(B, D, seed=2)
-    alike = losses.ntxent(features, second, 0.3).item()
-    assert losses.ntxent(features[order], second[order], 0.3).item() == pytest.approx(alike)
-
-
-def test_codewords_are_far_apart_and_old_ones_stay_when_a_class_comes() -> None:
-    words = losses.codebook(20, 64, seed=0)
-    assert set(words.flatten().tolist()) == {-1.0, 1.0}
-    hamming = (64 - words @ words.T) / 2
-    assert hamming[~torch.eye(20, dtype=torch.bool)].min() >= 20
-    assert torch.equal(losses.codebook(21, 64, seed=0)[:20], words)
-    assert not torch.equal(losses.codebook(20, 64, seed=1), words)
+@pytest.mark.parametrize("name", ["orthohash", "csq", "supcon", "dpsh", "hashnet", "proxy_anchor"])
+def test_a_row_without_labels_teaches_the_others_nothing(name: str) -> None:
+    """Its own features have no gradient from the labels, and the others' is as without it."""
+    rows = Rows.drawn(targets(unlabelled=(5,)))
+    features = rows.features.clone().requires_grad_()
+    (all_rows,) = torch.autograd.grad(CASES[name](replace(rows, features=features)), features)
+    fewer = rows.changed(lambda tensor: tensor[:5])
+    features = fewer.features.clone().requires_grad_()
+    (five,) = torch.autograd.grad(CASES[name](replace(fewer, features=features)), features)
+    if name in ("csq", "dpsh"):  # the quantisation takes no labels, and is a mean over the batch
+        penalised = rows.features.clone().requires_grad_()
+        bits = torch.tanh(penalised) if name == "csq" else penalised
+        weight = 1e-4 if name == "csq" else 0.1
+        (own,) = torch.autograd.grad(weight * losses.quantisation(bits), penalised)
+        all_rows = all_rows - own
+        five = five - own[:5] * B / 5
+    assert torch.allclose(all_rows[:5], five)
+    assert torch.allclose(all_rows[5], torch.zeros(D).double())
