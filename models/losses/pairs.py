@@ -110,9 +110,10 @@ def semi_hard(features: torch.Tensor, pairs: Pairs, margin: float = 0.2) -> torc
     ascending, order = squared.masked_fill(~pairs.unlike, float("inf")).sort(dim=1, stable=True)
     count = pairs.unlike.sum(dim=1, keepdim=True)  # (B, 1)
     farther = torch.searchsorted(ascending, squared, right=True)  # the first that is farther
+    # without any unlike image the nearest is at infinity, and teaches nothing
     place = torch.minimum(farther, count - 1).clamp_min(0)  # (B, B)
     teaches = ascending.gather(1, place) < squared + margin
-    anchors, positives = torch.nonzero(pairs.alike & teaches & (count > 0), as_tuple=True)
+    anchors, positives = torch.nonzero(pairs.alike & teaches, as_tuple=True)
     negatives = order[anchors, place[anchors, positives]]
     return torch.stack([anchors, positives, negatives], dim=1)
 
