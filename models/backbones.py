@@ -15,8 +15,9 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from models.extras import library
 from models.networks.base import Encoder
-from models.networks.pretrained import PretrainedEncoder, image_part, library
+from models.networks.pretrained import PretrainedEncoder, image_part
 from models.spec import Backbone, EncoderSpec
 from models.weights import build, spec_of
 

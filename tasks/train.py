@@ -5,6 +5,7 @@ with it, is imported by the functions that train or load.
 """
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from models.weights import Embedder
     from tasks.course import Course, Progress
 
-__all__ = ["TrainPlan", "keep_encoder", "load_encoder", "train", "trained"]
+__all__ = ["TrainPlan", "keep_encoder", "kept_encoders", "load_encoder", "train", "trained"]
 
 
 def train(
@@ -79,6 +80,12 @@ def keep_encoder(store: Store, content: bytes, card: dict[str, Any]) -> str:
     store.write(f"encoders/{digest}/card.json", _json(card))
     store.write(_weights_name(digest), content)
     return digest
+
+
+def kept_encoders(store: Store, start: str = "") -> list[str]:
+    """The digests of the encoders in STORE that begin with START, sorted."""
+    found = store.names("encoders")
+    return [name for name in found if re.fullmatch("[0-9a-f]{64}", name) and name.startswith(start)]
 
 
 def load_encoder(

@@ -1,15 +1,13 @@
 """A backbone that somebody else has trained, built by timm or transformers (both optional)."""
 
-import importlib
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import nn
 
+from models.extras import library
 from models.networks.base import Encoder, Head
 from models.spec import Backbone
-
-INSTALL: Final = "pip install 'nightjar[backbones]'"
 
 
 class PretrainedEncoder(Encoder):
@@ -34,22 +32,6 @@ class PretrainedEncoder(Encoder):
     def pooled(self, images: torch.Tensor) -> torch.Tensor:
         """The pooled output (B, F) of the backbone for IMAGES (B, 3, H, W)."""
         return _pooled(self.backbone((images - self.mean) / self.std))
-
-
-def library(name: str, wanted: str) -> Any:
-    """The module NAME of the optional extra.
-
-    Raises:
-        ModuleNotFoundError: it cannot be imported; says what WANTED it and how to install it.
-    """
-    try:
-        return importlib.import_module(name)
-    except (ImportError, RuntimeError) as error:
-        raise ModuleNotFoundError(
-            f"{wanted} needs the package {name}, which cannot be imported here ({error}). "
-            f"Install it with: {INSTALL} -- or, where there is no network, fetch the wheels with "
-            f"`pip download` on another machine and `pip install --no-index --find-links FOLDER`."
-        ) from error
 
 
 def _build(backbone: Backbone) -> tuple[nn.Module, int]:
