@@ -92,7 +92,10 @@ def compare(seen: torch.Tensor, kept: Mapping[str, Any], precision: str) -> None
     Raises:
         CanaryMismatch: they do not; says which picture is farthest off, by how much.
     """
-    values = np.frombuffer(base64.b64decode(kept["float32"]), "<f4").reshape(kept["shape"])
+    try:
+        values = np.frombuffer(base64.b64decode(kept["float32"]), "<f4").reshape(kept["shape"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise CanaryMismatch(f"The card's canary reference cannot be read: {error}") from error
     wanted = torch.from_numpy(values.copy())
     if wanted.shape != seen.shape:
         raise CanaryMismatch(

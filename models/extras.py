@@ -1,6 +1,8 @@
 """Packages that Nightjar can do without, imported where they are asked for."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -23,3 +25,22 @@ def library(name: str, wanted: str, extra: str = "backbones") -> Any:
             f"wheels with `pip download` on another machine and `pip install --no-index "
             f"--find-links FOLDER`."
         ) from error
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Within it huggingface_hub, which the others fetch by, fetches nothing.
+
+    What a description says, an attention kernel or an architecture, may be an address of a hub.
+    """
+    try:
+        constants: Any = importlib.import_module("huggingface_hub.constants")
+    except ImportError:
+        yield
+        return
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before

@@ -77,7 +77,7 @@ def keep_encoder(store: Store, content: bytes, card: dict[str, Any]) -> str:
     from models import weights
 
     digest = weights.digest_of(content)
-    store.write(f"encoders/{digest}/card.json", _json(card))
+    store.write(_card_name(digest), _json({"encoder": digest} | card))
     store.write(_weights_name(digest), content)
     return digest
 
@@ -95,11 +95,11 @@ def load_encoder(
 
     Raises:
         FileNotFoundError: it is not in the store.
-        ValueError: its bytes are not those that its digest names.
+        ValueError: its bytes are not those that its digest names, or its card is another's.
     """
     try:
         content = store.read(_weights_name(digest))
-        card = json.loads(store.read(f"encoders/{digest}/card.json"))
+        said = store.read(_card_name(digest))
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"The encoder {digest} is not in the store {store.root}: train it again, or bring back "
@@ -107,7 +107,7 @@ def load_encoder(
         ) from error
     from models import weights
 
-    return weights.load(content, device, precision, card=card, digest=digest)
+    return weights.load(content, device, precision, card=_card(said, digest), digest=digest)
 
 
 def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: "Course") -> str:
@@ -205,9 +205,24 @@ def _device(plan: TrainPlan) -> "torch.device":
     return torch.device(plan.device)
 
 
+def _card(said: bytes, digest: str) -> dict[str, Any]:
+    """The card of encoder DIGEST that SAID holds; one from before cards named theirs will do."""
+    try:
+        card = json.loads(said)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"The card of encoder {digest[:12]} is damaged: {error}") from error
+    if not isinstance(card, dict) or card.get("encoder", digest) != digest:
+        raise ValueError(f"The card beside encoder {digest[:12]} is not its own: bring its back.")
+    return card
+
+
 def _plan_name(dataset: str, plan: TrainPlan) -> str:
     """Where the store says which encoder PLAN made of DATASET."""
     return f"encoders/plans/{digest_of([plan.purpose, dataset])}.json"
+
+
+def _card_name(digest: str) -> str:
+    return f"encoders/{digest}/card.json"
 
 
 def _weights_name(digest: str) -> str:
