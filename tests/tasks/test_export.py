@@ -243,7 +243,7 @@ def test_an_encoder_that_does_not_see_what_its_card_says_is_not_exported(
     store: Store, tmp_path: Path
 ) -> None:
     digest, other = kept(store, SPEC), kept(store, SPEC, seed=1)
-    card = f"encoders/{digest}/card.json"
-    store.write(card, store.read(f"encoders/{other}/card.json"))
+    card = json.loads(store.read(f"encoders/{other}/card.json")) | {"encoder": digest}
+    store.write(f"encoders/{digest}/card.json", json.dumps(card).encode())
     with pytest.raises(CanaryMismatch):
         export(store, digest, "torchscript", tmp_path / "encoder.pt")
