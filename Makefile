@@ -14,7 +14,7 @@ $(SETUP): pyproject.toml constraints.txt
 	  echo "Nightjar needs Python 3.11 or newer with its venv module; this is $$($(PYTHON) --version 2>&1)."; \
 	  echo "Name another one: make PYTHON=python3.12 $(or $(MAKECMDGOALS),setup)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,export]'
 	@touch $@
 
 demo: setup
@@ -37,7 +37,7 @@ bench: setup
 constraints:  # what pip resolves today, in an environment of its own
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,export]'
 	build/constraints/bin/python .ci/constraints.py > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 	rm -rf build/constraints

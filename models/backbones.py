@@ -1,23 +1,24 @@
 """Where an encoder starts from when a recipe says ``pretrained``.
 
-Four things may stand there: the path of an encoder that Nightjar saved; the path of a transformers
-folder (``config.json`` and safetensors); ``timm/NAME`` or ``timm/NAME@FILE``; a hub id. Only
-tensors are read: safetensors, or torch files with ``weights_only``. No code comes with them.
+The path of an encoder that Nightjar saved; the path of a transformers folder (``config.json`` and
+safetensors); ``timm/NAME`` or ``timm/NAME@FILE``; ``open_clip/NAME@FILE``, ``open_clip/NAME@TAG``
+or the path of an open_clip folder (``open_clip_config.json``); a hub id. Only tensors are read:
+safetensors, or torch files with ``weights_only``. No code comes with them.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 
+from models.allowance import allowance
+from models.foreign import Foreign, foreign
 from models.networks.base import Encoder
-from models.networks.pretrained import PretrainedEncoder, image_part, library
-from models.spec import Backbone, EncoderSpec
+from models.networks.pretrained import PretrainedEncoder
+from models.spec import EncoderSpec
+from models.tensors import of_safetensors
 from models.weights import build, spec_of
 
 
@@ -49,17 +50,10 @@ def start(spec: EncoderSpec, pretrained: str | None, seed: int) -> Start:
     """
     if pretrained is None:
         return Start(build(spec, seed), spec)
-    if pretrained.startswith("timm/"):
-        return _of_timm(spec, pretrained.removeprefix("timm/"), seed)
     path = Path(pretrained).expanduser()
     if path.is_file():
         return _of_ours(spec, path, seed)
-    if not path.is_dir() and not re.fullmatch(r"[\w.-]+/[\w.-]+", pretrained):
-        raise FileNotFoundError(
-            f"pretrained: {pretrained!r} is no file or folder here, nor of the form timm/NAME or "
-            "OWNER/NAME of a hub."
-        )
-    return _of_transformers(spec, pretrained, path, seed)
+    return _of_others(spec, foreign(pretrained), seed)
 
 
 def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:
@@ -74,81 +68,40 @@ def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:
         ) from error
     kept = {"network", "arguments", "backbone"}
     spec = spec.model_copy(update={name: getattr(theirs, name) for name in kept})
-    encoder = build(spec, seed)
-    tensors = safetensors.torch.load(content)
+    tensors = of_safetensors(content, str(path))
+    with allowance(tensors):
+        encoder = build(spec, seed)
     if theirs.dimensions != spec.dimensions:
         tensors = {name: value for name, value in tensors.items() if not name.startswith("head.")}
     _take(encoder, tensors, str(path), new="head.")
     return Start(encoder, spec, "own")
 
 
-def _of_timm(spec: EncoderSpec, name: str, seed: int) -> Start:
-    """Timm's NAME with the weights of NAME@FILE, else with those that timm fetches."""
-    name, _, file = name.partition("@")
-    wanted = f"pretrained: timm/{name}"
-    timm = library("timm", wanted)
-    if file:
-        tensors = _tensors(Path(file).expanduser())
-        about = timm.get_pretrained_cfg(name).to_dict()
-    else:
-        try:
-            network = timm.create_model(name, pretrained=True, num_classes=0)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise FileNotFoundError(
-                f"{wanted} could not be fetched ({error}). On a machine with a network save "
-                f"timm.create_model({name!r}, pretrained=True).state_dict() with "
-                f"safetensors.torch.save_file, bring the file here, and write {wanted}@FILE"
-            ) from error
-        tensors, about = network.state_dict(), network.pretrained_cfg
-    colours: dict[str, Any] = {key: tuple(about[key]) for key in ("mean", "std") if about.get(key)}
-    backbone = Backbone(source="timm", name=name, **colours)
-    return _with_backbone(spec, backbone, tensors, str(about.get("license") or "unknown"), seed)
-
-
-def _of_transformers(spec: EncoderSpec, name: str, path: Path, seed: int) -> Start:
-    """The model of a transformers folder PATH, else of the hub id NAME."""
-    wanted = f"pretrained: {name}"
-    transformers = library("transformers", wanted)
-    local = path.is_dir()
-    place = str(path) if local else name
-    settings = {"local_files_only": local, "trust_remote_code": False}
-    try:
-        config = transformers.AutoConfig.from_pretrained(place, **settings)
-        network = transformers.AutoModel.from_pretrained(place, use_safetensors=True, **settings)
-    except (OSError, ValueError) as error:
-        raise FileNotFoundError(
-            f"{wanted} could not be read ({str(error).splitlines()[0]}). It must be a folder with "
-            "config.json and model.safetensors. On a machine with a network run "
-            f"`hf download {name} --local-dir FOLDER`, bring FOLDER here, and write pretrained: "
-            "FOLDER"
-        ) from error
-    described = json.loads(config.to_json_string(use_diff=False))
-    described.pop("model_type", None)
-    colours = _json(path / "preprocessor_config.json")
-    backbone = Backbone(
-        source="transformers",
-        name=config.model_type,
-        config=described,
-        **{
-            key: tuple(colours[f"image_{key}"])
-            for key in ("mean", "std")
-            if f"image_{key}" in colours
-        },
-    )
-    tensors = image_part(network).state_dict()
-    return _with_backbone(spec, backbone, tensors, _licence(path), seed)
-
-
-def _with_backbone(
-    spec: EncoderSpec, backbone: Backbone, tensors: Mapping[str, Any], licence: str, seed: int
-) -> Start:
-    """SPEC on BACKBONE, whose weights are TENSORS."""
+def _of_others(spec: EncoderSpec, theirs: Foreign, seed: int) -> Start:
+    """SPEC on the network of another library, THEIRS."""
+    backbone = theirs.backbone
     spec = spec.model_copy(update={"backbone": backbone, "arguments": {}})
-    encoder = build(spec, seed)
+    with allowance(theirs.tensors):
+        encoder = build(spec, seed)
     if not isinstance(encoder, PretrainedEncoder):
         raise ValueError(f"{spec.network} is not built on a backbone.")
-    _take(encoder.backbone, tensors, f"{backbone.source}/{backbone.name}")
-    return Start(encoder, spec, licence)
+    _take(encoder.backbone, theirs.tensors, f"{backbone.source}/{backbone.name}")
+    _try(encoder, spec)
+    return Start(encoder, spec, theirs.licence)
+
+
+def _try(encoder: Encoder, spec: EncoderSpec) -> None:
+    """Return if ENCODER takes pictures of the size of SPEC's transform: many know but one."""
+    size = spec.transform.size
+    try:
+        with torch.inference_mode():
+            encoder.eval()(torch.zeros(1, 3, size, size))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise ValueError(
+            f"The pretrained network does not take pictures of {size} x {size} pixels ({error}): "
+            "say `size` in the recipe's `train`, 224 for most."
+        ) from error
+    encoder.train()
 
 
 def _take(
@@ -168,27 +121,3 @@ def _take(
             f"The weights of {source} are not for this network: {len(missing)} tensors are "
             f"missing, {missing[0]!r} first."
         )
-
-
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors in a safetensors or torch file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file of weights {path}.")
-    if path.suffix == ".safetensors":
-        return safetensors.torch.load(path.read_bytes())
-    tensors = torch.load(path, map_location="cpu", weights_only=True)
-    state: dict[str, torch.Tensor] = tensors.get("state_dict", tensors)
-    return state
-
-
-def _licence(folder: Path) -> str:
-    """What a model folder's README states under ``license:``, else "unknown"."""
-    readme = folder / "README.md"
-    text = readme.read_text(errors="replace") if readme.is_file() else ""
-    found = re.search(r"^license:\s*(\S+)", text, re.MULTILINE)
-    return found.group(1) if found else "unknown"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """The object in PATH; empty where there is none."""
-    return dict(json.loads(path.read_text())) if path.is_file() else {}

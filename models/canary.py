@@ -70,9 +70,14 @@ class Encodes(Protocol):
 
 def features(embedder: Encodes) -> torch.Tensor:
     """What EMBEDDER sees in the canary set, (16, D) float32."""
+    return embedder.features(images(embedder)).float().cpu()
+
+
+def images(embedder: Encodes) -> torch.Tensor:
+    """The canary set as EMBEDDER is shown it, (16, 3, S, S) uint8: eight as drawn, eight files."""
     files = torch.stack([embedder.pixels(content) for content in pictures()])  # (8, 3, S, S)
     drawn = torch.stack([picture(n, files.shape[2], files.shape[3]) for n in range(8)])
-    return embedder.features(torch.cat([drawn, files])).float().cpu()
+    return torch.cat([drawn, files])
 
 
 def reference(embedder: Encodes) -> dict[str, Any]:
@@ -87,7 +92,10 @@ def compare(seen: torch.Tensor, kept: Mapping[str, Any], precision: str) -> None
     Raises:
         CanaryMismatch: they do not; says which picture is farthest off, by how much.
     """
-    values = np.frombuffer(base64.b64decode(kept["float32"]), "<f4").reshape(kept["shape"])
+    try:
+        values = np.frombuffer(base64.b64decode(kept["float32"]), "<f4").reshape(kept["shape"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise CanaryMismatch(f"The card's canary reference cannot be read: {error}") from error
     wanted = torch.from_numpy(values.copy())
     if wanted.shape != seen.shape:
         raise CanaryMismatch(

@@ -21,11 +21,16 @@ STEMS: Final = (1, 2, 4, 8)
 
 
 class Backbone(Plan):
-    """A network of timm or transformers, described so that it can be built again offline."""
+    """A network of another library, described so that it can be built again offline."""
 
-    source: Literal["timm", "transformers"] = Field(description="the library that builds it")
-    name: str = Field(description="timm's name, or transformers' model type")
-    config: dict[str, Any] = Field(default={}, description="transformers' configuration")
+    source: Literal["timm", "transformers", "open_clip"] = Field(description="what builds it")
+    name: str = Field(
+        pattern=r"^[\w.-]+$",
+        description="timm's or open_clip's name, or transformers' model type; never an address",
+    )
+    config: dict[str, Any] = Field(
+        default={}, description="transformers' configuration, or that of open_clip's image tower"
+    )
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 

@@ -6,8 +6,6 @@ card beside it.
 """
 
 import hashlib
-import json
-import struct
 from collections.abc import Mapping
 from contextlib import nullcontext
 from threading import Lock
@@ -21,6 +19,7 @@ from pydantic import ValidationError
 
 from data.taxonomy import choose
 from models import canary
+from models.allowance import allowance
 from models.canary import CanaryMismatch
 from models.descriptors import DESCRIPTORS
 from models.descriptors.base import Metric
@@ -29,6 +28,7 @@ from models.networks import NETWORKS
 from models.networks.base import Encoder
 from models.networks.pretrained import PretrainedEncoder
 from models.spec import EncoderSpec, Precision
+from models.tensors import header_of, of_safetensors
 
 HEADER_KEY: Final = "nightjar"
 
@@ -141,7 +141,7 @@ def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
         network = choose(NETWORKS, spec.network, "network").load()
         try:
             return network(spec.dimensions, **spec.arguments)
-        except TypeError as error:
+        except (TypeError, RuntimeError, ArithmeticError) as error:
             raise ValueError(f"{spec.network} does not take {spec.arguments}: {error}") from error
 
 
@@ -164,10 +164,8 @@ def spec_of(content: bytes) -> EncoderSpec:
         ValueError: CONTENT is not an encoder of ours.
     """
     try:
-        (length,) = struct.unpack("<Q", content[:8])
-        header = json.loads(content[8 : 8 + length])
-        return EncoderSpec.model_validate_json(header["__metadata__"][HEADER_KEY])
-    except (struct.error, ValidationError, ValueError, KeyError, TypeError) as error:
+        return EncoderSpec.model_validate_json(header_of(content)["__metadata__"][HEADER_KEY])
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             "This is not an encoder that Nightjar saved: its safetensors header does not describe "
             f"one ({type(error).__name__}: {error})."
@@ -198,9 +196,11 @@ def load(
     if digest and actual != digest:
         raise ValueError(f"The encoder {digest} has bytes whose digest is {actual}: it is corrupt.")
     spec = spec_of(content)
-    encoder = build(spec)
+    tensors = of_safetensors(content, f"The encoder {actual[:12]}")
+    with allowance(tensors):
+        encoder = build(spec)
     try:
-        encoder.load_state_dict(safetensors.torch.load(content))
+        encoder.load_state_dict(tensors)
     except RuntimeError as error:
         raise ValueError(f"The tensors of encoder {actual[:12]} do not fit: {error}") from error
     return Embedder(encoder, spec, actual, card or {}, device, precision)

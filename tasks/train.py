@@ -5,6 +5,7 @@ with it, is imported by the functions that train or load.
 """
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from models.weights import Embedder
     from tasks.course import Course, Progress
 
-__all__ = ["TrainPlan", "keep_encoder", "load_encoder", "train", "trained"]
+__all__ = ["TrainPlan", "keep_encoder", "kept_encoders", "load_encoder", "train", "trained"]
 
 
 def train(
@@ -76,9 +77,15 @@ def keep_encoder(store: Store, content: bytes, card: dict[str, Any]) -> str:
     from models import weights
 
     digest = weights.digest_of(content)
-    store.write(f"encoders/{digest}/card.json", _json(card))
+    store.write(_card_name(digest), _json({"encoder": digest} | card))
     store.write(_weights_name(digest), content)
     return digest
+
+
+def kept_encoders(store: Store, start: str = "") -> list[str]:
+    """The digests of the encoders in STORE that begin with START, sorted."""
+    found = store.names("encoders")
+    return [name for name in found if re.fullmatch("[0-9a-f]{64}", name) and name.startswith(start)]
 
 
 def load_encoder(
@@ -88,11 +95,11 @@ def load_encoder(
 
     Raises:
         FileNotFoundError: it is not in the store.
-        ValueError: its bytes are not those that its digest names.
+        ValueError: its bytes are not those that its digest names, or its card is another's.
     """
     try:
         content = store.read(_weights_name(digest))
-        card = json.loads(store.read(f"encoders/{digest}/card.json"))
+        said = store.read(_card_name(digest))
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"The encoder {digest} is not in the store {store.root}: train it again, or bring back "
@@ -100,7 +107,7 @@ def load_encoder(
         ) from error
     from models import weights
 
-    return weights.load(content, device, precision, card=card, digest=digest)
+    return weights.load(content, device, precision, card=_card(said, digest), digest=digest)
 
 
 def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: "Course") -> str:
@@ -198,9 +205,24 @@ def _device(plan: TrainPlan) -> "torch.device":
     return torch.device(plan.device)
 
 
+def _card(said: bytes, digest: str) -> dict[str, Any]:
+    """The card of encoder DIGEST that SAID holds; one from before cards named theirs will do."""
+    try:
+        card = json.loads(said)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"The card of encoder {digest[:12]} is damaged: {error}") from error
+    if not isinstance(card, dict) or card.get("encoder", digest) != digest:
+        raise ValueError(f"The card beside encoder {digest[:12]} is not its own: bring its back.")
+    return card
+
+
 def _plan_name(dataset: str, plan: TrainPlan) -> str:
     """Where the store says which encoder PLAN made of DATASET."""
     return f"encoders/plans/{digest_of([plan.purpose, dataset])}.json"
+
+
+def _card_name(digest: str) -> str:
+    return f"encoders/{digest}/card.json"
 
 
 def _weights_name(digest: str) -> str:

@@ -255,6 +255,11 @@ def test_make_knows_the_chores() -> None:
     assert targets >= {"setup", "demo", "test", "test-slow", "check", "bench", "constraints"}
 
 
+def test_what_is_installed_for_tests_can_export() -> None:
+    chores = (ROOT / "Makefile").read_text()
+    assert chores.count("-e '.[test,export]'") == chores.count(" install --quiet") == 2
+
+
 def test_what_every_change_must_pass_is_executable_and_makes_all_tests() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
@@ -268,6 +273,7 @@ def test_the_constraints_pin_all_that_is_required_and_name_no_machine() -> None:
     pins = dict(line.split("==") for line in lines[1:])
     assert all(re.fullmatch(r"[\w.]+", version) for version in pins.values())
     versions = {canonicalize_name(name): version for name, version in pins.items()}
-    for line in project["dependencies"] + project["optional-dependencies"]["test"]:
+    extras = project["optional-dependencies"]
+    for line in project["dependencies"] + extras["test"] + extras["export"]:
         needed = Requirement(line)
         assert versions[canonicalize_name(needed.name)] in needed.specifier, line

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ORDER = (
     "demo", "init", "plan", "reindex", "search", "report", "explain", "duplicates", "versions",
     "diff", "promote", "rollback", "clean", "verify", "datasets", "download", "methods", "train",
-    "evaluate", "chaos", "doctor",
+    "evaluate", "export", "chaos", "doctor",
 )  # fmt: skip
 """The commands as a newcomer meets them."""
 

@@ -27,7 +27,9 @@ CODES: Final = {
     "data.lease.LeaseHeld": FAILED,
     "data.lease.LeaseLost": FAILED,
     "data.aliases.AliasMoved": FAILED,
+    "tasks.export.ExportDiffers": FAILED,
     "models.canary.CanaryMismatch": FAILED,
+    "models.extras.MissingExtra": FAILED,
     "builtins.ValueError": FAILED,
     "builtins.OSError": FAILED,
 }

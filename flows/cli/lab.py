@@ -1,12 +1,31 @@
-"""Verbs of the laboratory: train an encoder, measure an index version."""
+"""Verbs of the laboratory: train an encoder, export it, measure an index version."""
 
+import re
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli import show
 from flows.cli.app import DryRun, Json, RecipeWord, app, the_recipe, the_store
+from flows.cli.exits import Misuse
+
+if TYPE_CHECKING:
+    from data.store import Store
+
+
+class Target(StrEnum):
+    """What an encoder can be exported to, with the suffix of the file."""
+
+    ONNX = "onnx"
+    TORCHSCRIPT = "torchscript"
+    TORCH_EXPORT = "torch-export"
+
+    @property
+    def suffix(self) -> str:
+        """Of the file's name."""
+        return {"onnx": ".onnx", "torchscript": ".pt", "torch-export": ".pt2"}[self]
 
 
 @app.command()
@@ -59,6 +78,45 @@ def train(
 
 
 @app.command()
+def export(
+    encoder: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENCODER",
+            help="The digest of an encoder or the beginning of one, or a recipe: the encoder of "
+            "its production.",
+        ),
+    ],
+    to: Annotated[Target, typer.Option(help="The kind of file.")] = Target.ONNX,
+    out: Annotated[
+        Path | None, typer.Option(help="The file; encoder-DIGEST with a suffix, if left out.")
+    ] = None,
+    batch: Annotated[
+        str, typer.Option(help='Pictures a time: a number, or "dynamic" for any.')
+    ] = "dynamic",
+    at: Annotated[str, typer.Option(help="An index version or run of the recipe.")] = "production",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Write an encoder to a file that runs without Nightjar, and show that it computes the same.
+
+    Ends with exit code 1, and leaves no file, where it does not.
+    """
+    if batch != "dynamic" and not re.fullmatch("[1-9][0-9]{0,4}", batch):
+        raise Misuse(f'--batch takes "dynamic" or a number from 1 to 99999, not {batch!r}.')
+    store = the_store()
+    digest = _encoder(store, encoder, at)
+    path = out or Path(f"encoder-{digest[:12]}{to.suffix}")
+    found = {"encoder": digest, "to": to.value, "file": str(path), "batch": batch}
+    if not dry_run:
+        from tasks.export import export as write
+
+        agreed = write(store, digest, to.value, path, None if batch == "dynamic" else int(batch))
+        found |= {"bytes": path.stat().st_size} | show.plain(agreed)
+    show.machine(found | {"dry_run": dry_run}) if json else show.facts(found)
+
+
+@app.command()
 def evaluate(
     recipe: RecipeWord,
     at: Annotated[str, typer.Option(help="An index version or run.")] = "production",
@@ -98,3 +156,29 @@ def evaluate(
     )
     for note in scores.notes:
         typer.echo(note)
+
+
+def _encoder(store: "Store", word: str, at: str) -> str:
+    """The digest of the encoder that WORD means: its own beginning, or a recipe at version AT."""
+    from tasks.train import kept_encoders
+
+    if re.fullmatch("[0-9a-f]{4,64}", word):
+        known = kept_encoders(store, word)
+        if len(known) > 1:
+            several = ", ".join(digest[:16] for digest in known[:10])
+            raise Misuse(f"{word} begins several encoders: {several}. Write more of it.")
+        if known:
+            return known[0]
+    try:
+        name = the_recipe(word).name
+    except Misuse as error:
+        there = ", ".join(digest[:12] for digest in kept_encoders(store)[:10])
+        raise Misuse(
+            f"{word} is no encoder in {store.root} (there are: {there or 'none'}), nor a recipe. "
+            f"{error}"
+        ) from error
+    from data.indexes import encoder_of, index_table
+    from tasks.search import resolve
+
+    table, version = resolve(store, name, at)
+    return encoder_of(index_table(store, table).open(version).schema)

@@ -34,5 +34,10 @@ class Descriptor(ABC):
     def __init__(self, dimensions: int, storage: Storage = "float32") -> None: ...
 
     @abstractmethod
+    def stored(self, features: "torch.Tensor") -> "torch.Tensor":
+        """The rows (B, width) of FEATURES (B, D), by operations that an exported file can hold."""
+
     def __call__(self, features: "torch.Tensor") -> np.ndarray[Any, Any]:
         """The rows (B, width) of FEATURES (B, D)."""
+        rows: np.ndarray[Any, Any] = self.stored(features).cpu().numpy()
+        return rows

@@ -1,8 +1,7 @@
 """The signs of the features."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import pyarrow as pa
 
 from models.descriptors.base import Descriptor, Metric, Storage
@@ -27,6 +26,10 @@ class Binary(Descriptor):
         self.width = dimensions // 8
         self.value_type = pa.uint8()
 
-    def __call__(self, features: "torch.Tensor") -> np.ndarray[Any, Any]:
+    def stored(self, features: "torch.Tensor") -> "torch.Tensor":
         """The rows (B, K / 8) uint8 of FEATURES (B, K)."""
-        return np.packbits(features.cpu().numpy() >= 0, axis=1, bitorder="big")
+        import torch
+
+        bits = (features >= 0).to(torch.int32).reshape(-1, self.width, 8)  # (B, K / 8, 8)
+        places = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.int32)
+        return (bits * places.to(features.device)).sum(dim=2).to(torch.uint8)

@@ -1,8 +1,7 @@
 """The features themselves."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-import numpy as np
 import pyarrow as pa
 
 from models.descriptors.base import Descriptor, Metric, Storage
@@ -10,7 +9,7 @@ from models.descriptors.base import Descriptor, Metric, Storage
 if TYPE_CHECKING:
     import torch
 
-_TYPES: Final = {"float32": (pa.float32(), np.float32), "float16": (pa.float16(), np.float16)}
+_TYPES: Final = {"float32": pa.float32(), "float16": pa.float16()}
 
 
 class RealValued(Descriptor):
@@ -20,10 +19,11 @@ class RealValued(Descriptor):
 
     def __init__(self, dimensions: int, storage: Storage = "float32") -> None:
         self.width = dimensions
-        self.value_type, self._numbers = _TYPES[storage]
+        self.value_type, self._storage = _TYPES[storage], storage
 
-    def __call__(self, features: "torch.Tensor") -> np.ndarray[Any, Any]:
+    def stored(self, features: "torch.Tensor") -> "torch.Tensor":
         """The rows (B, D) of FEATURES (B, D)."""
+        import torch
         from torch.nn import functional
 
-        return functional.normalize(features.float()).cpu().numpy().astype(self._numbers)
+        return functional.normalize(features.float()).to(getattr(torch, self._storage))

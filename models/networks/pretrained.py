@@ -1,15 +1,14 @@
-"""A backbone that somebody else has trained, built by timm or transformers (both optional)."""
+"""A backbone that somebody else has trained, built by an optional library: see `BUILDERS`."""
 
-import importlib
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import torch
 from torch import nn
 
+from models.extras import library, offline
 from models.networks.base import Encoder, Head
 from models.spec import Backbone
-
-INSTALL: Final = "pip install 'nightjar[backbones]'"
 
 
 class PretrainedEncoder(Encoder):
@@ -36,34 +35,50 @@ class PretrainedEncoder(Encoder):
         return _pooled(self.backbone((images - self.mean) / self.std))
 
 
-def library(name: str, wanted: str) -> Any:
-    """The module NAME of the optional extra.
+def _build(backbone: Backbone) -> tuple[nn.Module, int]:
+    """The network of BACKBONE with random weights, and the width of its pooled output.
 
     Raises:
-        ModuleNotFoundError: it cannot be imported; says what WANTED it and how to install it.
+        MissingExtra: its library is not installed.
+        ValueError: the library cannot build it, or not without a network.
     """
-    try:
-        return importlib.import_module(name)
-    except (ImportError, RuntimeError) as error:
-        raise ModuleNotFoundError(
-            f"{wanted} needs the package {name}, which cannot be imported here ({error}). "
-            f"Install it with: {INSTALL} -- or, where there is no network, fetch the wheels with "
-            f"`pip download` on another machine and `pip install --no-index --find-links FOLDER`."
-        ) from error
-
-
-def _build(backbone: Backbone) -> tuple[nn.Module, int]:
-    """The network of BACKBONE with random weights, and the width of its pooled output."""
     wanted = f"The backbone {backbone.source}/{backbone.name}"
-    if backbone.source == "timm":
-        network = library("timm", wanted).create_model(
-            backbone.name, pretrained=False, num_classes=0
-        )
-        return network, int(network.num_features)
-    transformers = library("transformers", wanted)
+    maker = library(backbone.source, wanted)
+    try:
+        with offline():
+            return BUILDERS[backbone.source](backbone, maker)
+    except (OSError, RuntimeError, TypeError, ArithmeticError, LookupError) as error:
+        raise ValueError(f"{wanted} cannot be built here: {error}") from error
+
+
+def _timm(backbone: Backbone, timm: Any) -> tuple[nn.Module, int]:
+    network = timm.create_model(backbone.name, pretrained=False, num_classes=0)
+    # some, MobileNetV3 for one, have a layer between the pooled maps and the classifier
+    return network, int(getattr(network, "head_hidden_size", None) or network.num_features)
+
+
+def _transformers(backbone: Backbone, transformers: Any) -> tuple[nn.Module, int]:
     config = transformers.AutoConfig.for_model(backbone.name, **backbone.config)
-    network = transformers.AutoModel.from_config(config)
+    network = transformers.AutoModel.from_config(
+        config, trust_remote_code=False, attn_implementation=None, dtype=torch.float32
+    )
     return image_part(network), width_of(config)
+
+
+def _open_clip(backbone: Backbone, open_clip: Any) -> tuple[nn.Module, int]:
+    """The image tower alone; the text tower has weights of its own and no part in this encoder."""
+    tower = backbone.config["vision_cfg"] | {"timm_model_pretrained": False, "output_tokens": False}
+    width = int(backbone.config["embed_dim"])
+    quick = bool(backbone.config.get("quick_gelu", False))
+    return open_clip.model._build_vision_tower(width, tower, quick), width
+
+
+BUILDERS: Final[Mapping[str, Callable[[Backbone, Any], tuple[nn.Module, int]]]] = {
+    "timm": _timm,
+    "transformers": _transformers,
+    "open_clip": _open_clip,
+}
+"""By library, what builds a network with random weights and says how wide its output is."""
 
 
 def image_part(network: Any) -> nn.Module:
