@@ -31,6 +31,24 @@ def test_rows_get_back_what_was_said_of_them(said: list[list[str]], data: st.Dat
     assert torch.equal(marks.at(kept).dense(np.arange(kept.sum())), everything[kept])
 
 
+@given(SAID, st.data())
+def test_rows_share_a_mark_when_a_name_was_said_of_both(
+    said: list[list[str]], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(said)))
+    whole = Marks.of(column(said))
+    first = np.arange(len(said)) < cut
+    one, other = whole.at(first), whole.at(~first)
+    rows, others = (
+        np.array(data.draw(st.lists(st.integers(0, len(part) - 1))) if len(part) else [], np.int64)
+        for part in (one, other)
+    )
+    loops = [[bool({*said[r]} & {*said[cut + o]}) for o in others] for r in rows]
+    found = one.shared(rows, other, others)
+    assert found.tolist() == loops
+    assert found.shape == (len(rows), len(others))
+
+
 def test_a_vocabulary_holds_the_most_frequent_words_alone() -> None:
     marks = Marks.of(column([["sky", "sea"], ["sky", "x"], ["sea"], [], ["sky", "sand"]]), 3, 2)
     assert marks.names == ["sea", "sky"]
