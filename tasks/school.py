@@ -21,6 +21,7 @@ from tasks.selection import Selected, Wanted, selected
 from tasks.train_plan import TrainPlan
 from tasks.training_set import TrainingSet
 from tasks.validation import Validation
+from tasks.whiten import head_of, whiten
 
 
 class School:
@@ -52,6 +53,8 @@ class School:
         progress: Callable[[str, int, int, str], None],
     ) -> None:
         self.plan, self.device, self.began, self.group = plan, device, began, group
+        if plan.whitening != "none":
+            head_of(began.encoder)
         chosen = selected(store, dataset, version, wanted(plan))
         learned, held = chosen.parted(plan.validation)
         teacher = _teacher(plan, learned)
@@ -116,8 +119,12 @@ class School:
 
     def finish(self) -> None:
         """What is done after the last epoch, and without epochs where that is all there is."""
-        if self.plan.epochs or self.plan.way.closed_form:
-            self.learner.supervision.finish(self.learner.result, self.everything)
+        encoder, plan = self.learner.result, self.plan
+        if plan.epochs or plan.way.closed_form:
+            self.learner.supervision.finish(encoder, self.everything)
+        if plan.whitening != "none":
+            pooled = self.everything.pooled(encoder)
+            whiten(encoder, pooled, plan.whitening, self.pictures.labels, plan.seed)
 
 
 def wanted(plan: TrainPlan) -> Wanted:

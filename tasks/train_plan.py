@@ -17,6 +17,9 @@ WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
 
 
+Whitening = Literal["none", "pca", "learned"]
+
+
 class TrainPlan(Plan):
     """What an encoder is, what it learns from and for how long."""
 
@@ -31,6 +34,7 @@ class TrainPlan(Plan):
         "validation": 0.0,
         "patience": 0,
         "keep": 3.0,
+        "whitening": "none",
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -56,6 +60,9 @@ class TrainPlan(Plan):
     width: int = Field(default=32, gt=0, description="channels of the first stage")
     depth: int = Field(default=1, gt=0, description="blocks a stage")
     pooling: str = Field(default="gem", description="of the maps to one vector")
+    whitening: Whitening = Field(
+        default="none", description="after training, in the place of the head; learned: from labels"
+    )
     split: str | None = Field(
         default=None, description='to train on; none: "train" where there is one, else everything'
     )
@@ -121,8 +128,24 @@ class TrainPlan(Plan):
                 "patience waits for a better epoch, and without validation none is better than "
                 "another: set validation, the share of the pictures that choose, say 0.1."
             )
+        self._check_whitening()
         self.spec()
         return self
+
+    def _check_whitening(self) -> None:
+        if self.whitening == "none":
+            return
+        if self.descriptor is DescriptorType.BINARY:
+            raise ValueError(
+                f"whitening: {self.whitening} scales numbers, and of bits only their signs are "
+                "kept: choose whitening: none, or the descriptor real_valued."
+            )
+        if self.whitening == "learned" and "labels" not in SUPERVISIONS[self.supervision].needs:
+            raise ValueError(
+                "whitening: learned asks which pictures share a class, and "
+                f"{self.supervision} looks at no labels: choose whitening: pca, or a supervision "
+                "that needs labels."
+            )
 
     @property
     def way_name(self) -> str:
@@ -142,7 +165,7 @@ class TrainPlan(Plan):
     @property
     def looks(self) -> bool:
         """Whether pictures are looked at, and not only weights drawn."""
-        return bool(self.epochs) or self.way.closed_form
+        return bool(self.epochs) or self.way.closed_form or self.whitening != "none"
 
     @property
     def purpose(self) -> str:
