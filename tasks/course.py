@@ -174,13 +174,16 @@ class _Run:
             if self._late(self.since, plan.minutes):
                 self.result.stopped = True
                 break
-        loss = self.group.mean(float(total) / self.done, self.device)
-        if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"The loss of epoch {epoch + 1} is {loss}: the training diverged. "
-                f"Choose a smaller lr than {plan.lr}."
-            )
-        return loss
+        return self._finite("loss", self.group.mean(float(total) / self.done, self.device), epoch)
+
+    def _finite(self, what: str, value: float, epoch: int) -> float:
+        """VALUE, of EPOCH, if it is a number that training can go on with."""
+        if np.isfinite(value):
+            return value
+        raise FloatingPointError(
+            f"The {what} of epoch {epoch + 1} is {value}: the training diverged. "
+            f"Choose a smaller lr than {self.plan.lr}."
+        )
 
     def _late(self, since: float, minutes: float | None) -> bool:
         """Whether for a worker MINUTES have gone by; several agree on it now and then."""
@@ -206,7 +209,7 @@ class _Run:
         if validation is None:
             result.epoch = epoch
             return
-        value = validation(self.learner)
+        value = self._finite(result.figure, validation(self.learner), epoch - 1)
         result.measured.append(value)
         self.progress("validate", epoch, self.plan.epochs, f"{result.figure} {value:.4f}")
         if not self.best or validation.better(value, result.measured[result.epoch - 1]):

@@ -61,6 +61,11 @@ class Marks:
         return np.diff(self._starts)
 
     @property
+    def said(self) -> frozenset[int]:
+        """The codes that any row has."""
+        return frozenset(np.unique(self._codes).tolist())
+
+    @property
     def first(self) -> Rows:
         """The first code of each row, (N,); -1 where there is none."""
         padded = np.append(self._codes, np.int32(-1)).astype(np.int64)

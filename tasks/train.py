@@ -114,8 +114,10 @@ def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: 
     """Put the encoder of COURSE into the store, and under the plan that made it; its digest."""
     from models import canary, weights
     from tasks.course import checkpoint_folder
+    from tasks.events import EVENTS, events_of
 
     content = weights.save(course.began.encoder, course.began.spec)
+    ended = datetime.now(UTC)
     card = {
         "supervision": plan.supervision.value,
         "dataset": dataset,
@@ -136,8 +138,11 @@ def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: 
         "code": code_revision(),
         "libraries": library_versions(),
         "canary": canary.reference(weights.load(content)),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": ended.isoformat(timespec="seconds"),
     }
+    if course.loss:
+        events = events_of(course.curves, ended, course.seconds)
+        store.write(f"encoders/{weights.digest_of(content)}/{EVENTS}", events)
     digest = keep_encoder(store, content, card)
     store.write(_plan_name(dataset, plan), _json({"encoder": digest, "dataset": dataset}))
     store.delete(checkpoint_folder(dataset, version, plan))

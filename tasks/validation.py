@@ -45,7 +45,7 @@ class Validation:
         group: the workers, of which this is one.
 
     Raises:
-        ValueError: no held-out picture has a label where labels are learned from.
+        ValueError: no held-out picture shares a label where labels are learned from.
     """
 
     def __init__(
@@ -67,10 +67,11 @@ class Validation:
             self._asking = np.flatnonzero(held.labels.counts)[:MOST]
             told = np.flatnonzero(learned.labels.counts)
             self._answering = np.sort(np.random.default_rng(SEED).permutation(told)[:MOST])
-            if not len(self._asking):
+            asks = held.labels.at(np.isin(np.arange(len(held)), self._asking))
+            if not set(asks.said) & set(learned.labels.said):
                 raise ValueError(
-                    f"None of the {len(held)} pictures that are held out has a label that may be "
-                    "seen: let validation or labelled be more."
+                    f"None of the {len(held)} pictures that are held out shares a label that may "
+                    "be seen with one that is learned from: let validation or labelled be more."
                 )
 
     @property
@@ -89,7 +90,7 @@ class Validation:
         return self._group.mean(self._precision(learner, *self._labels), self._device)
 
     def _precision(self, learner: Learner, asked: Marks, told: Marks) -> float:
-        """The mean average precision; NaN where no query has an answer."""
+        """The mean average precision of what LEARNER would keep."""
         queries, rows = self._stored(learner, self._asks, self._asking)
         gallery, others = self._stored(learner, self._answers, self._answering)
         right = asked.shared(rows, told, others)  # (Q, N)

@@ -22,6 +22,7 @@ def test_rows_get_back_what_was_said_of_them(said: list[list[str]], data: st.Dat
     rows = np.array(data.draw(st.lists(st.integers(0, len(said) - 1), max_size=6)), np.int64)
     loops = torch.tensor([[float(said[r].count(name)) for name in marks.names] for r in rows])
     assert torch.equal(marks.dense(rows), loops.reshape(len(rows), len(marks.names)))
+    assert marks.said == set(range(len(marks.names)))
     assert marks.first.tolist() == [marks.names.index(row[0]) if row else -1 for row in said]
     everything = marks.dense(np.arange(len(said)))
     assert torch.equal(marks.sparse().to_dense(), everything)

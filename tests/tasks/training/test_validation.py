@@ -136,7 +136,7 @@ def test_a_bound_is_kept_and_labels_must_be_there(
     learned, held = here.sets
     assert held.labels is not None
     held.labels = held.labels.only(np.zeros(len(held), bool))
-    with pytest.raises(ValueError, match="held out has a label that may be seen"):
+    with pytest.raises(ValueError, match="held out shares a label that may be seen"):
         Validation(held, learned, here.began.spec, CPU, 8, Group())
 
 
