@@ -1,5 +1,6 @@
 """What the report of a night says, gathered from its ledger and from the store."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from flows.report import (
     Missing,
     Query,
     ReportData,
+    Training,
     render,
     thumbnail,
 )
@@ -88,6 +90,7 @@ def gather(store: Store, recipe: Recipe, ledger: Ledger) -> ReportData:
         health_after=_figures(ledger.health.get("after")),
         health_action=str(ledger.health.get("action", "")),
         lineage=_shown(lineage) if lineage else {},
+        training=training_of(store, ledger.encoder),
         seconds=ledger.seconds,
         queries=_queries(store, recipe.dataset, ledger),
         next_steps=_next_steps(recipe, ledger),
@@ -124,6 +127,17 @@ def _shown(lineage: Lineage) -> dict[str, object]:
         "code": lineage.code,
         "libraries": libraries,
     }
+
+
+def training_of(store: Store, encoder: str) -> Training | None:
+    """How ENCODER was trained, by its card; None where it was not, or its card does not say."""
+    name = f"encoders/{encoder}/card.json"
+    card = json.loads(store.read(name)) if encoder and store.exists(name) else {}
+    curves = card.get("curves") or ({"loss": card["loss"]} if card.get("loss") else {})
+    if not any(curves.values()):
+        return None
+    epochs = max(map(len, curves.values()))
+    return Training(encoder, curves, card.get("epoch", epochs), card.get("seconds", 0.0))
 
 
 def _figures(found: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ call their files, so everything is escaped, and what cannot be seen is spelt out
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -93,6 +93,37 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Training:
+    """How the encoder of the version was trained.
+
+    Args:
+        encoder: its digest.
+        curves: what was measured, a figure an epoch, by name; the loss first.
+        epoch: the one whose weights are kept, from 1.
+        seconds: wall time.
+    """
+
+    encoder: str
+    curves: Mapping[str, Sequence[float]]
+    epoch: int
+    seconds: float
+
+    @property
+    def epochs(self) -> int:
+        """How many there were."""
+        return max(map(len, self.curves.values()), default=0)
+
+    @property
+    def charts(self) -> dict[str, Chart]:
+        """A chart of each curve that has two points, by name."""
+        drawn = {
+            name: chart([(f"epoch {n}", value) for n, value in enumerate(values, 1)])
+            for name, values in self.curves.items()
+        }
+        return {name: plot for name, plot in drawn.items() if plot}
+
+
+@dataclass(frozen=True)
 class ReportData:
     """All that the page says of a night; whatever is left out is not shown.
 
@@ -115,6 +146,7 @@ class ReportData:
         health_after: the same figures after the night.
         health_action: what was done about them.
         lineage: what made the version: dataset version, encoder, recipe, code, ...
+        training: how its encoder was trained; None where it was not.
         seconds: wall time by stage.
         queries: examples, the most telling first.
         next_steps: (what to type, what it does).
@@ -138,6 +170,7 @@ class ReportData:
     health_after: Mapping[str, Any] = field(default_factory=dict)
     health_action: str = ""
     lineage: Mapping[str, object] = field(default_factory=dict)
+    training: Training | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     queries: tuple[Query, ...] = ()
     next_steps: tuple[tuple[str, str], ...] = ()

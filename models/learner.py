@@ -2,18 +2,20 @@
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 import torch
+from torch import nn
 
+from models.averaging import Averaged
 from models.networks.base import Encoder, Term
 from models.supervision.base import Batch, Supervision
 
 CLIP: Final = 5.0
-"""The greatest norm of a step's gradient."""
+"""The greatest norm of a step's gradient, unless somebody says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Learner:
         term: the network's own, with its parameters; or None.
         weight: of the term; 0 leaves it out.
         half: bfloat16 where that is safe.
+        clip: the greatest norm of a step's gradient.
+        ema: how much of its average the encoder keeps at a step; 0 keeps none.
         average: called with all gradients before each step: averages them over the workers.
     """
 
@@ -69,6 +73,8 @@ class Learner:
         term: Term | None = None,
         weight: float = 1.0,
         half: bool = False,
+        clip: float = CLIP,
+        ema: float = 0.0,
         average: Callable[[list[torch.Tensor]], None] | None = None,
     ) -> None:
         self.encoder = encoder.to(device)
@@ -77,10 +83,32 @@ class Learner:
         self.supervision = supervision.to(device)
         self.term, self.weight = term.to(device) if term and weight else None, weight
         self.schedule, self.device, self.half, self.average = schedule, device, half, average
-        self.steps = 0
-        parts = (part for part in (encoder, supervision, self.term) if part is not None)
+        self.clip, self.steps = clip, 0
+        self.averaged = Averaged(self.encoder, ema) if ema else None
+        parts = self._parts.values()
         self.parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
         self.optimiser = _optimiser(self.parameters, schedule) if self.parameters else None
+
+    @property
+    def result(self) -> Encoder:
+        """What is measured and kept: the averaged encoder where there is one."""
+        return self.averaged.encoder if self.averaged else self.encoder
+
+    def loss(self, encoder: Encoder, batch: Batch) -> torch.Tensor:
+        """What ENCODER, this one or its average, is told on BATCH: a scalar on the device."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            loss, views = self.supervision(encoder, batch)
+            loss = loss * encoder.share
+            if self.term is not None:
+                loss = loss + self.weight * self.term(encoder, views)
+        return cast(torch.Tensor, loss)
+
+    @torch.no_grad()
+    def told(self, batch: Batch) -> torch.Tensor:
+        """The loss on BATCH of what would be kept now; nothing is learned from it."""
+        for part in self._parts.values():
+            part.eval()
+        return self.loss(self.result, batch)
 
     def step(self, batch: Batch) -> torch.Tensor:
         """The loss on BATCH (a scalar on the device), after having learned from it.
@@ -93,53 +121,75 @@ class Learner:
                 "There is nothing to train: the backbone is frozen and its features are stored as "
                 "they are. Set epochs: 0, frozen: false, or other dimensions."
             )
-        self.encoder.train()
-        self.supervision.train()
-        if self.term is not None:
-            self.term.train()
+        for part in self._parts.values():
+            part.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.at(self.steps)
         self.optimiser.zero_grad(set_to_none=False)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            loss, views = self.supervision(self.encoder, batch)
-            loss = loss * self.encoder.share
-            if self.term is not None:
-                loss = loss + self.weight * self.term(self.encoder, views)
-        loss.backward()
+        loss = self.loss(self.encoder, batch)
+        torch.autograd.backward(loss)
         if self.average is not None:
             self.average([p.grad for p in self.parameters if p.grad is not None])
-        torch.nn.utils.clip_grad_norm_(self.parameters, CLIP)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
         self.optimiser.step()
         self.supervision.after_step(self.encoder)
         self.steps += 1
-        return cast(torch.Tensor, loss.detach())
+        if self.averaged:
+            self.averaged.follow(self.encoder, self.steps)
+        return loss.detach()
+
+    @property
+    def _parts(self) -> dict[str, nn.Module]:
+        """What learns, by name."""
+        parts = {"encoder": self.encoder, "supervision": self.supervision}
+        return parts if self.term is None else parts | {"term": self.term}
+
+    @property
+    def _kept(self) -> dict[str, nn.Module]:
+        """What a state holds besides the optimiser, by name."""
+        return self._parts | ({"averaged": self.averaged.encoder} if self.averaged else {})
 
     def state(self, **more: Any) -> bytes:
-        """All that going on takes, with MORE (numbers, strings, lists), as a torch file."""
-        out = io.BytesIO()
+        """All that going on takes, with MORE (numbers, words, tensors, lists), as a torch file."""
+        parts = {name: part.state_dict() for name, part in self._kept.items()}
         optimiser = self.optimiser.state_dict() if self.optimiser else {}
-        parts = {
-            "encoder": self.encoder.state_dict(),
-            "supervision": self.supervision.state_dict(),
-            "term": self.term.state_dict() if self.term is not None else {},
-            "optimiser": optimiser,
-            "steps": self.steps,
-            "more": more,
-        }
-        torch.save(parts, out)
-        return out.getvalue()
+        return _file(parts | {"optimiser": optimiser, "steps": self.steps, "more": more})
 
-    def restore(self, state: bytes) -> dict[str, Any]:
-        """Go on from STATE; the MORE that was saved with it."""
-        parts = torch.load(io.BytesIO(state), map_location=self.device, weights_only=True)
-        self.encoder.load_state_dict(parts["encoder"])
-        self.supervision.load_state_dict(parts["supervision"])
-        if self.term is not None:
-            self.term.load_state_dict(parts["term"])
+    def own_state(self, **more: Any) -> bytes:
+        """What of the state differs from worker to worker: all that is counted and not learned."""
+        parts: dict[str, Any] = {}
+        for name, part in self._kept.items():
+            learned = {parameter for parameter, _ in part.named_parameters()}
+            counted = part.state_dict().items()
+            parts[name] = {key: value for key, value in counted if key not in learned}
+        return _file(parts | {"more": more})
+
+    def restore(self, state: bytes, own: bytes | None = None) -> dict[str, Any]:
+        """Go on from STATE, and from this worker's OWN; the MORE that was saved with them."""
+        parts = self._read(state)
+        for name, part in self._kept.items():
+            part.load_state_dict(parts[name])
         if self.optimiser:
             self.optimiser.load_state_dict(parts["optimiser"])
         self.steps = parts["steps"]
-        return dict(parts["more"])
+        if own is None:
+            return dict(parts["more"])
+        mine = self._read(own)
+        for name, part in self._kept.items():
+            part.load_state_dict(mine[name], strict=False)
+        return {**parts["more"], **mine["more"]}
+
+    def _read(self, state: bytes) -> dict[str, Any]:
+        """What `_file` was given."""
+        parts = torch.load(io.BytesIO(state), map_location=self.device, weights_only=True)
+        return cast(dict[str, Any], parts)
+
+
+def _file(parts: Mapping[str, Any]) -> bytes:
+    """PARTS as a torch file."""
+    out = io.BytesIO()
+    torch.save(dict(parts), out)
+    return out.getvalue()
 
 
 def _optimiser(parameters: list[torch.nn.Parameter], schedule: Schedule) -> torch.optim.Optimizer:

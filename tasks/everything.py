@@ -1,38 +1,67 @@
-"""What an encoder makes of all pictures of a training set, between its steps."""
+"""What an encoder makes of pictures of a training set, between its steps."""
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.networks.base import Encoder
+from tasks.group import Group
 from tasks.training_set import TrainingSet
+
+Rows = NDArray[np.int64]
 
 
 class Everything:
     """All pictures of a training set, as a supervision may look at them (its `Gallery`).
 
+    Several workers look at a part each, and tell each other what they have seen.
+
     Args:
         pictures: the training set.
         device: where encoders look at them.
         batch: how many at a time.
+        group: the workers, of which this is one.
     """
 
-    def __init__(self, pictures: TrainingSet, device: torch.device, batch: int) -> None:
-        self._pictures, self._device, self._batch = pictures, device, batch
+    def __init__(
+        self, pictures: TrainingSet, device: torch.device, batch: int, group: Group
+    ) -> None:
+        self._pictures, self._device, self._batch, self._group = pictures, device, batch, group
 
-    @torch.inference_mode()
     def pooled(self, encoder: Encoder) -> torch.Tensor:
-        """What ENCODER makes of each picture before its head, (N, F) on the CPU; zeros if bad."""
+        """What ENCODER makes of each picture before its head, (N, F) on the CPU; zeros if bad.
+
+        Raises:
+            ValueError: none can be decoded.
+        """
+        found, good = self._made(encoder, encoder.pooled, np.arange(len(self._pictures)))
+        if not good.any():
+            raise ValueError("No picture could be looked at: none can be decoded.")
+        return found
+
+    def features(self, encoder: Encoder, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+        """The features of ROWS (ascending), (R, D) on the CPU, and which of them are good, (R,)."""
+        return self._made(encoder, encoder, rows)
+
+    @torch.no_grad()
+    def _made(
+        self, encoder: Encoder, make: Callable[[torch.Tensor], torch.Tensor], rows: Rows
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         learns = encoder.training
         encoder.eval()
-        found: torch.Tensor | None = None
-        for some in self._pictures.everything(self._batch):
-            pooled = encoder.pooled(images_of(some.pixels, self._device)).float().cpu()
-            if found is None:
-                found = torch.zeros(len(self._pictures), pooled.shape[1])
-            found[torch.from_numpy(some.rows)] = pooled
+        share = self._group.share
+        mine = np.array_split(rows, share.world)[share.rank]
+        side = self._pictures.side
+        width = make(torch.zeros(1, 3, side, side, device=self._device)).shape[1]
+        found, good = torch.zeros(len(rows), width), torch.zeros(len(rows))
+        for some in self._pictures.each_once(self._batch, mine):
+            places = torch.from_numpy(np.searchsorted(rows, some.rows))
+            found[places] = make(images_of(some.pixels, self._device)).float().cpu()
+            good[places] = 1
         encoder.train(learns)
-        if found is None:
-            raise ValueError("No picture could be looked at: none can be decoded.")
-        return found.clone()
+        return self._group.sum(found, self._device), self._group.sum(good, self._device) > 0
 
     @property
     def targets(self) -> torch.Tensor | None:
@@ -48,6 +77,12 @@ class Everything:
 
 def images_of(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
     """PIXELS (B, 3, S, S) uint8 as images, float32 in [0, 1], on DEVICE."""
-    if device.type == "cuda":
-        pixels = pixels.pin_memory().to(device, non_blocking=True)
-    return pixels.contiguous(memory_format=torch.channels_last).float().div_(255)
+    moved = moved_to(pixels, device)
+    return moved.contiguous(memory_format=torch.channels_last).float().div_(255)
+
+
+def moved_to(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """TENSOR on DEVICE; a GPU fetches it while the CPU goes on."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

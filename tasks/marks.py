@@ -61,6 +61,11 @@ class Marks:
         return np.diff(self._starts)
 
     @property
+    def said(self) -> frozenset[int]:
+        """The codes that any row has."""
+        return frozenset(np.unique(self._codes).tolist())
+
+    @property
     def first(self) -> Rows:
         """The first code of each row, (N,); -1 where there is none."""
         padded = np.append(self._codes, np.int32(-1)).astype(np.int64)
@@ -79,14 +84,33 @@ class Marks:
 
     def dense(self, rows: Rows) -> torch.Tensor:
         """How often each name was said of ROWS (B,), (B, C) float32."""
-        counts = self.counts[rows]
-        places = np.repeat(self._starts[rows] - np.cumsum(counts) + counts, counts)
-        codes = self._codes[places + np.arange(len(places))]
+        places, codes = self._of(rows)
         found = torch.zeros(len(rows), len(self.names))
-        row = torch.from_numpy(np.repeat(np.arange(len(rows)), counts))
         ones = torch.ones(len(codes))
-        found.index_put_((row, torch.from_numpy(codes.astype(np.int64))), ones, accumulate=True)
+        where = torch.from_numpy(places), torch.from_numpy(codes)
+        found.index_put_(where, ones, accumulate=True)
         return found
+
+    def shared(self, rows: Rows, other: "Marks", others: Rows) -> NDArray[np.bool_]:
+        """Which of ROWS (R,) shares a mark with which of OTHERS (O,) of OTHER, (R, O).
+
+        The codes of both must stand for the same names.
+        """
+        places, codes = other._of(others)
+        order = np.argsort(codes, kind="stable")
+        places = places[order]
+        starts = np.searchsorted(codes[order], np.arange(len(self.names) + 1))
+        found = np.zeros((len(rows), len(others)), bool)
+        for place, code in zip(*self._of(rows), strict=True):
+            found[place, places[starts[code] : starts[code + 1]]] = True
+        return found
+
+    def _of(self, rows: Rows) -> tuple[Rows, Rows]:
+        """The marks of ROWS, one after the other: of which of them each is, and its code."""
+        counts = self.counts[rows]
+        firsts = np.repeat(self._starts[rows] - np.cumsum(counts) + counts, counts)
+        codes = self._codes[firsts + np.arange(len(firsts))].astype(np.int64)
+        return np.repeat(np.arange(len(rows)), counts), codes
 
     def sparse(self) -> torch.Tensor:
         """The same of all rows, (N, C), sparse."""

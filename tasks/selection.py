@@ -1,15 +1,16 @@
 """Which pictures of a dataset version are learned from, and what is said of them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from data.manifest import LIVE, manifest
 from data.store import Store
-from models.supervision import Batches
 from tasks.marks import WORDS, Marks, seen_share
 
 COLUMNS: Final = ("key", "digest", "shard", "offset", "length", "labels", "tags", "split")
@@ -25,33 +26,75 @@ class Wanted:
             not looked at.
         words: whether pictures without tags are left out, and tags are looked at.
         labelled: the share of the labels that may be seen.
-        batches: how the pictures of a step are chosen.
-        each: pictures of a class in a balanced step.
     """
 
     split: str | None = None
     labels: Literal["all", "some", "none"] = "none"
     words: bool = False
     labelled: float = 1.0
-    batches: Batches = "shuffled"
-    each: int = 4
 
 
 @dataclass(frozen=True)
 class Selected:
-    """What is learned from.
+    """Some pictures, and what may be said of them.
 
     Args:
         rows: the `COLUMNS` of N pictures, by shard and offset.
         split: that they are of; None for all.
         labels: what may be seen of their labels; None where they are not looked at.
         words: their tags; None where they are not looked at.
+        elsewhere: (N,) whether other splits have a copy of a picture.
     """
 
     rows: pa.Table
     split: str | None
     labels: Marks | None
     words: Marks | None
+    elsewhere: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return int(self.rows.num_rows)
+
+    @property
+    def digests(self) -> list[str]:
+        """Of the bytes of each picture."""
+        return [str(digest) for digest in self.rows["digest"].to_pylist()]
+
+    def at(self, kept: NDArray[np.bool_]) -> "Selected":
+        """Those that are KEPT (N,)."""
+        labels, words = (
+            None if marks is None else marks.at(kept) for marks in (self.labels, self.words)
+        )
+        rows = self.rows.filter(pa.array(kept))
+        return Selected(rows, self.split, labels, words, self.elsewhere[kept])
+
+    def parted(self, share: float) -> tuple["Selected", "Selected | None"]:
+        """Those that are learned from, and the SHARE that is held out to choose the best epoch.
+
+        Never held out is a picture of which another split has a copy: it may be a query there.
+
+        Raises:
+            ValueError: too few are on one of the sides.
+        """
+        if not share:
+            return self, None
+        held = held_out(self.digests, share) & ~self.elsewhere
+        if held.sum() < 2 or (~held).sum() < 2:
+            raise ValueError(
+                f"validation: {share:g} holds out {held.sum()} of {len(self)} pictures, and two "
+                "are needed on both sides: choose another share, or 0."
+            )
+        return self.at(~held), self.at(held)
+
+
+def held_out(digests: Sequence[str], share: float) -> NDArray[np.bool_]:
+    """Which pictures of DIGESTS are held out: about SHARE of them, (N,).
+
+    A digest is as good as a lot, and falls the same way whatever else is in the set. The highest
+    are held out, for the lowest are a night's queries where no split asks.
+    """
+    bound = f"{min(round((1 - share) * 2**64), 2**64 - 1):016x}"
+    return np.array([digest[:16] >= bound for digest in digests], bool)
 
 
 def selected(store: Store, dataset: str, version: int, wanted: Wanted) -> Selected:
@@ -60,35 +103,52 @@ def selected(store: Store, dataset: str, version: int, wanted: Wanted) -> Select
     Raises:
         ValueError: no picture is left; says which splits there are.
     """
-    rows = _live(store, dataset, version)
-    split = _split(rows, wanted.split, f"{dataset} version {version}")
-    if split is not None:
-        rows = rows.filter(pc.equal(rows["split"], split))
+    chosen = _live(store, dataset, version, wanted)
+    rows = chosen.rows
+    kept = np.ones(len(chosen), bool)
     for column, must in (("labels", wanted.labels == "all"), ("tags", wanted.words)):
         if must:
-            counts = pc.list_value_length(rows[column])
-            rows = rows.filter(pc.fill_null(pc.greater(counts, 0), False))
+            counts = pc.fill_null(pc.list_value_length(rows[column]), 0)
+            kept &= counts.to_numpy(zero_copy_only=False) > 0
+    chosen = chosen.at(kept)
+    rows = chosen.rows
     words = Marks.of(rows["tags"], WORDS, least=2) if wanted.words else None
-    if wanted.labels == "none":
-        return Selected(rows, split, None, words)
-    labels = Marks.of(rows["labels"])
-    if wanted.labelled == 1:
-        return Selected(rows, split, labels, words)
-    seen = seen_share(labels, rows["digest"].to_pylist(), wanted.labelled)
-    if wanted.labels == "some":
-        return Selected(rows, split, labels.only(seen), words)
-    words = None if words is None else words.at(seen)
-    return Selected(rows.filter(pa.array(seen)), split, labels.at(seen), words)
+    labels = Marks.of(rows["labels"]) if wanted.labels != "none" else None
+    chosen = Selected(rows, chosen.split, labels, words, chosen.elsewhere)
+    if labels is None or wanted.labelled == 1:
+        return chosen
+    seen = seen_share(labels, chosen.digests, wanted.labelled)
+    if wanted.labels == "all":
+        return chosen.at(seen)
+    return replace(chosen, labels=labels.only(seen))
 
 
-def _live(store: Store, dataset: str, version: int) -> pa.Table:
-    """The `COLUMNS` of the live rows, one a digest (the first key's), by shard and offset."""
+def _live(store: Store, dataset: str, version: int, wanted: Wanted) -> Selected:
+    """The live rows of the split, one a digest (the first key's), by shard and offset."""
     rows = (
         manifest(store, dataset).open(version).to_table(list(COLUMNS), filter=f"state = '{LIVE}'")
     )
     rows = rows.sort_by("key")
-    first = np.unique(rows["digest"].to_numpy(zero_copy_only=False), return_index=True)[1]
-    return rows.take(first).sort_by([("shard", "ascending"), ("offset", "ascending")])
+    digests, first, copies = np.unique(
+        rows["digest"].to_numpy(zero_copy_only=False), return_index=True, return_inverse=True
+    )
+    once = rows.take(first)
+    split = _split(once, wanted.split, f"{dataset} version {version}")
+    elsewhere: NDArray[np.bool_] = np.zeros(len(digests), bool)
+    if split is not None:
+        other = pc.fill_null(pc.not_equal(rows["split"], split), True)
+        elsewhere[copies[other.to_numpy(zero_copy_only=False)]] = True
+    once = once.append_column("elsewhere", pa.array(elsewhere))
+    if split is not None:
+        once = once.filter(pc.equal(once["split"], split))
+    once = once.sort_by([("shard", "ascending"), ("offset", "ascending")])
+    return Selected(
+        once.drop_columns("elsewhere"),
+        split,
+        None,
+        None,
+        once["elsewhere"].to_numpy(zero_copy_only=False),
+    )
 
 
 def _split(rows: pa.Table, wanted: str | None, what: str) -> str | None:

@@ -113,31 +113,39 @@ def load_encoder(
 def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: "Course") -> str:
     """Put the encoder of COURSE into the store, and under the plan that made it; its digest."""
     from models import canary, weights
-    from tasks.course import checkpoint_name
+    from tasks.course import checkpoint_folder
+    from tasks.events import EVENTS, events_of
 
     content = weights.save(course.began.encoder, course.began.spec)
+    ended = datetime.now(UTC)
     card = {
         "supervision": plan.supervision.value,
         "dataset": dataset,
         "dataset_version": version,
         "split": course.split,
         "images": course.images,
+        "held_out": course.held,
         "bad": course.bad,
         "classes": course.classes,
         "plan": plan.model_dump(mode="json"),
         "seed": plan.seed,
         "licence": plan.licence or course.began.licence,
         "loss": course.loss,
+        "curves": course.curves,
+        "epoch": course.epoch,
         "seconds": round(course.seconds, 3),
         "stopped_early": course.stopped,
         "code": code_revision(),
         "libraries": library_versions(),
         "canary": canary.reference(weights.load(content)),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": ended.isoformat(timespec="seconds"),
     }
+    if course.loss:
+        events = events_of(course.curves, ended, course.seconds)
+        store.write(f"encoders/{weights.digest_of(content)}/{EVENTS}", events)
     digest = keep_encoder(store, content, card)
     store.write(_plan_name(dataset, plan), _json({"encoder": digest, "dataset": dataset}))
-    store.delete(checkpoint_name(dataset, version, plan).rpartition("/")[0])
+    store.delete(checkpoint_folder(dataset, version, plan))
     return digest
 
 
@@ -148,9 +156,9 @@ def _on_ray(store: Store, dataset: str, version: int, plan: TrainPlan, cluster: 
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
-    from tasks.course import checkpoint_name
+    from tasks.course import checkpoint_folder
 
-    folder = checkpoint_name(dataset, version, plan).rpartition("/")[0]
+    folder = checkpoint_folder(dataset, version, plan)
     gpu = _device(plan).type == "cuda"
     resources = {"CPU": cluster.cpus} | ({"GPU": max(1.0, cluster.gpus)} if gpu else {})
     trainer = TorchTrainer(
@@ -184,7 +192,8 @@ def _worker(told: dict[str, Any]) -> None:
     from ray import train as ray_train
     from ray.train.torch import get_device
 
-    from tasks.course import Group, run
+    from tasks.course import run
+    from tasks.group import Group
     from tasks.training_set import Share
 
     context = ray_train.get_context()

@@ -13,8 +13,11 @@ from models.pixels import Transform
 from models.spec import EncoderSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
 
-WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb"})
+WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
+
+
+Whitening = Literal["none", "pca", "learned"]
 
 
 class TrainPlan(Plan):
@@ -26,6 +29,12 @@ class TrainPlan(Plan):
         "term": 1.0,
         "each": 4,
         "labelled": 1.0,
+        "clip": 5.0,
+        "ema": 0.0,
+        "validation": 0.0,
+        "patience": 0,
+        "keep": 3.0,
+        "whitening": "none",
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -51,10 +60,17 @@ class TrainPlan(Plan):
     width: int = Field(default=32, gt=0, description="channels of the first stage")
     depth: int = Field(default=1, gt=0, description="blocks a stage")
     pooling: str = Field(default="gem", description="of the maps to one vector")
+    whitening: Whitening = Field(
+        default="none", description="after training, in the place of the head; learned: from labels"
+    )
     split: str | None = Field(
         default=None, description='to train on; none: "train" where there is one, else everything'
     )
-    epochs: int = Field(default=20, ge=0, description="0: the weights as they are drawn")
+    epochs: int = Field(
+        default=20,
+        ge=0,
+        description="0: the weights as they are drawn, but for what is found in closed form",
+    )
     minutes: float | None = Field(default=None, gt=0, description="stop then, trained or not")
     batch: int = Field(default=128, ge=2, description="pictures a step, of all workers together")
     each: int = Field(
@@ -67,6 +83,18 @@ class TrainPlan(Plan):
     lr: float = Field(default=2e-3, gt=0, description="highest learning rate")
     weight_decay: float = Field(default=0.05, ge=0)
     warm_up: float = Field(default=1.0, ge=0, description="epochs")
+    clip: float = Field(default=5.0, gt=0, description="greatest norm of a step's gradient")
+    ema: float = Field(
+        default=0.0, ge=0, lt=1, description="of the weights, kept at a step; 0: no average is kept"
+    )
+    validation: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the pictures that only choose the best epoch"
+    )
+    patience: int = Field(
+        default=0,
+        ge=0,
+        description="epochs without a better one after which it ends; 0: all epochs",
+    )
     temperature: float | None = Field(default=None, gt=0, description="of the loss; none: its own")
     margin: float | None = Field(default=None, ge=0, description="of the loss; none: its own")
     flip: bool = Field(default=True, description="a mirrored picture shows the same")
@@ -80,6 +108,9 @@ class TrainPlan(Plan):
         default=1, ge=1, description="a worker, no more than cores are free; results depend on it"
     )
     memory_mb: int = Field(default=2048, gt=0, description="for decoded pictures, a worker")
+    keep: float = Field(
+        default=3.0, ge=0, description="minutes after which an epoch's state is kept within it"
+    )
 
     @model_validator(mode="after")
     def _composes(self) -> "TrainPlan":
@@ -92,8 +123,29 @@ class TrainPlan(Plan):
                 f"{name} learns from balanced steps: batch, {self.batch}, must be a multiple of "
                 f"each, {self.each}."
             )
+        if self.patience and not self.validation:
+            raise ValueError(
+                "patience waits for a better epoch, and without validation none is better than "
+                "another: set validation, the share of the pictures that choose, say 0.1."
+            )
+        self._check_whitening()
         self.spec()
         return self
+
+    def _check_whitening(self) -> None:
+        if self.whitening == "none":
+            return
+        if self.descriptor is DescriptorType.BINARY:
+            raise ValueError(
+                f"whitening: {self.whitening} scales numbers, and of bits only their signs are "
+                "kept: choose whitening: none, or the descriptor real_valued."
+            )
+        if self.whitening == "learned" and "labels" not in SUPERVISIONS[self.supervision].needs:
+            raise ValueError(
+                "whitening: learned asks which pictures share a class, and "
+                f"{self.supervision} looks at no labels: choose whitening: pca, or a supervision "
+                "that needs labels."
+            )
 
     @property
     def way_name(self) -> str:
@@ -109,6 +161,11 @@ class TrainPlan(Plan):
     def batches(self) -> Batches:
         """How the pictures of a step are chosen."""
         return self.way.batches
+
+    @property
+    def looks(self) -> bool:
+        """Whether pictures are looked at, and not only weights drawn."""
+        return bool(self.epochs) or self.way.closed_form or self.whitening != "none"
 
     @property
     def purpose(self) -> str:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from data.manifest import shard_name
 from data.store import Store
 from models.pixels import BadImage, Transform
+from models.supervision import Batches
 from tasks.orders import steps_of
-from tasks.selection import Wanted, selected
+from tasks.selection import Selected
 
 Rows = NDArray[np.int64]
 
@@ -49,40 +50,38 @@ class Pictures(NamedTuple):
 
 
 class TrainingSet:
-    """The live pictures of a dataset version, each once however often it was copied.
+    """Selected pictures of a dataset version, in batches and one after the other.
 
     They are decoded once into memory where they fit; else they stream, shard after shard in a
     random order, through a buffer of that size from which batches are drawn.
 
     Args:
-        store: holds manifest and shards.
+        store: holds the shards.
         dataset: its name.
-        version: of the manifest.
-        wanted: which pictures, and what of them.
+        chosen: which pictures, and what is said of them.
         transform: makes the pixels.
         memory: bytes that decoded pictures may take.
         threads: that decode.
-
-    Raises:
-        ValueError: no picture is left; says which splits there are.
+        kind: how the pictures of a step are chosen.
+        each: pictures of a class in a balanced step.
     """
 
     def __init__(
         self,
         store: Store,
         dataset: str,
-        version: int,
-        wanted: Wanted,
+        chosen: Selected,
         *,
         transform: Transform,
         memory: int,
         threads: int = 1,
+        kind: Batches = "shuffled",
+        each: int = 4,
     ) -> None:
         self._store, self._dataset, self._transform = store, dataset, transform
-        self._wanted, self._threads = wanted, threads
-        chosen = selected(store, dataset, version, wanted)
-        rows, self.split = chosen.rows, chosen.split
-        self.labels, self.words = chosen.labels, chosen.words
+        self._threads, self._kind, self._each = threads, kind, each
+        self.chosen, self.labels, self.words = chosen, chosen.labels, chosen.words
+        rows = chosen.rows
         self._shards = rows["shard"].to_numpy(zero_copy_only=False)
         self._offsets = rows["offset"].to_numpy()
         self._lengths = rows["length"].to_numpy()
@@ -96,9 +95,19 @@ class TrainingSet:
         return len(self._offsets)
 
     @property
+    def side(self) -> int:
+        """S, of the pixels."""
+        return self._transform.size
+
+    @property
     def fits(self) -> bool:
         """Whether all pictures, decoded, fit the memory."""
         return len(self) <= self._room
+
+    @property
+    def taken(self) -> int:
+        """Bytes that its decoded pictures take."""
+        return 0 if self._cache is None else self._cache.numel()
 
     def prepare(self, progress: Callable[[int, int], None]) -> None:
         """Decode everything that fits, telling PROGRESS how many of how many are done."""
@@ -120,8 +129,12 @@ class TrainingSet:
         """Batches an epoch: whole ones; which pictures are left over differs every time."""
         return max(1, (len(self._cached) if self._cache is not None else len(self)) // batch)
 
-    def batches(self, epoch: int, seed: int, batch: int, share: Share) -> Iterator[Pictures]:
+    def batches(
+        self, epoch: int, seed: int, batch: int, share: Share, skip: int = 0
+    ) -> Iterator[Pictures]:
         """This worker's SHARE of the batches of EPOCH, each of about BATCH pictures in all.
+
+        The first SKIP of them are left out.
 
         Raises:
             ValueError: the steps are to be balanced, and there are too few classes, or the pictures
@@ -129,39 +142,51 @@ class TrainingSet:
         """
         lots = np.random.default_rng((seed, epoch))
         if self._cache is None:
-            yield from self._streamed(lots, batch, share)
+            yield from self._streamed(lots, batch, share, skip)
             return
-        classes = self._classes(self._cached)
-        places = np.arange(len(self._cached))
-        kind, each = self._wanted.batches, self._wanted.each
-        for step in steps_of(places, kind, batch, lots, classes=classes, each=each):
+        steps = steps_of(
+            np.arange(len(self._cached)),
+            self._kind,
+            batch,
+            lots,
+            classes=self._classes(self._cached),
+            each=self._each,
+        )
+        for step in islice(steps, skip, None):
             mine = step[share.rank :: share.world]
             yield self._told(self._cache[torch.from_numpy(mine)], self._cached[mine])
 
-    def everything(self, batch: int) -> Iterator[Pictures]:
-        """All that can be decoded, once and in order, BATCH pictures at a time."""
+    def each_once(self, batch: int, rows: Rows | None = None) -> Iterator[Pictures]:
+        """Those of ROWS (ascending; all if None) that can be decoded, in order, BATCH at a time."""
+        rows = np.arange(len(self)) if rows is None else rows
         if self._cache is not None:
-            for start in range(0, len(self._cached), batch):
-                rows = self._cached[start : start + batch]
-                yield self._told(self._cache[start : start + batch], rows)
+            rows = rows[np.isin(rows, self._cached)]
+            places = torch.from_numpy(np.searchsorted(self._cached, rows))
+            for start in range(0, len(rows), batch):
+                part = slice(start, start + batch)
+                yield self._told(self._cache[places[part]], rows[part])
             return
-        stream = self._decoded(np.arange(len(self)))
+        stream = self._decoded(rows)
         while some := list(islice(stream, batch)):
             yield self._told(
                 torch.stack([pixels for _, pixels in some]), np.array([row for row, _ in some])
             )
 
-    def _streamed(self, order: np.random.Generator, batch: int, share: Share) -> Iterator[Pictures]:
+    def _streamed(
+        self, order: np.random.Generator, batch: int, share: Share, skip: int
+    ) -> Iterator[Pictures]:
         """As `batches`, from the shards; every worker makes as many, whatever turns out bad."""
-        if self._wanted.batches != "shuffled":
+        if self._kind != "shuffled":
             raise ValueError(
-                f"Steps that are {self._wanted.batches} are chosen among pictures in memory, and "
+                f"Steps that are {self._kind} are chosen among pictures in memory, and "
                 f"{len(self)} of them do not fit: let memory_mb be more, size less, or choose a "
                 "method that learns from shuffled steps."
             )
         size = max(2, batch // share.world)
         stream = self._shuffled(order, share)
-        for _ in range(self.steps(batch)):
+        for _ in range(skip * size):
+            next(stream)
+        for _ in range(skip, self.steps(batch)):
             rows, pixels = zip(*(next(stream) for _ in range(size)), strict=True)
             yield self._told(torch.stack(pixels), np.array(rows))
 

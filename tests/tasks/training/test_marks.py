@@ -22,6 +22,7 @@ def test_rows_get_back_what_was_said_of_them(said: list[list[str]], data: st.Dat
     rows = np.array(data.draw(st.lists(st.integers(0, len(said) - 1), max_size=6)), np.int64)
     loops = torch.tensor([[float(said[r].count(name)) for name in marks.names] for r in rows])
     assert torch.equal(marks.dense(rows), loops.reshape(len(rows), len(marks.names)))
+    assert marks.said == set(range(len(marks.names)))
     assert marks.first.tolist() == [marks.names.index(row[0]) if row else -1 for row in said]
     everything = marks.dense(np.arange(len(said)))
     assert torch.equal(marks.sparse().to_dense(), everything)
@@ -29,6 +30,24 @@ def test_rows_get_back_what_was_said_of_them(said: list[list[str]], data: st.Dat
     hidden = marks.only(kept).dense(np.arange(len(said)))
     assert torch.equal(hidden, everything * torch.from_numpy(kept)[:, None])
     assert torch.equal(marks.at(kept).dense(np.arange(kept.sum())), everything[kept])
+
+
+@given(SAID, st.data())
+def test_rows_share_a_mark_when_a_name_was_said_of_both(
+    said: list[list[str]], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(said)))
+    whole = Marks.of(column(said))
+    first = np.arange(len(said)) < cut
+    one, other = whole.at(first), whole.at(~first)
+    rows, others = (
+        np.array(data.draw(st.lists(st.integers(0, len(part) - 1))) if len(part) else [], np.int64)
+        for part in (one, other)
+    )
+    loops = [[bool({*said[r]} & {*said[cut + o]}) for o in others] for r in rows]
+    found = one.shared(rows, other, others)
+    assert found.tolist() == loops
+    assert found.shape == (len(rows), len(others))
 
 
 def test_a_vocabulary_holds_the_most_frequent_words_alone() -> None:

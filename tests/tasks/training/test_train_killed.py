@@ -1,5 +1,7 @@
 """Training with real kills and by two workers: the same bits in the end, one encoder."""
 
+import io
+import json
 import signal
 import subprocess
 import sys
@@ -9,14 +11,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from data.store import Store
 from data.taxonomy import Supervision
 from tasks import train
 from tasks.cluster import ClusterPlan
-from tasks.course import checkpoint_name
+from tasks.course import checkpoint_folder, checkpoint_name
 from tasks.train import load_encoder, trained
-from tests.tasks.training.courses import plan
+from tests.tasks.training.courses import Draw, fill, plan
 
 ROOT = Path(__file__).parents[3]
 
@@ -116,23 +119,36 @@ def test_two_workers_train_one_encoder_together(store: Store, version: int) -> N
 @pytest.mark.slow
 @pytest.mark.ray
 @RAY_WARNS
-def test_two_workers_of_which_one_is_killed_end_with_the_same_bits(
-    store: Store, version: int
+def test_two_workers_of_which_one_is_killed_within_an_epoch_end_with_the_same_bits(
+    store: Store, draw: Draw
 ) -> None:
-    wanted = plan(workers=2, epochs=60)
+    version = fill(store, [draw(n) for n in range(100)], [[f"c{n % 4}"] for n in range(100)])
+    wanted = plan(
+        workers=2, epochs=40, batch=4, ema=0.9, validation=0.3, supervision="supervised", keep=0
+    )
+    folder = checkpoint_folder("toy", version, wanted)
     killed: list[int] = []
+
+    def within() -> int:
+        """The steps of an epoch in hand after which a state is kept; 0 while there is none."""
+        try:
+            number = json.loads(store.read(f"{folder}/state.json"))["state"]
+            state = io.BytesIO(store.read(f"{folder}/{number}/whole.pt"))
+        except FileNotFoundError:
+            return 0
+        return int(torch.load(state, weights_only=True)["more"]["done"])
 
     def kill_one() -> None:
         until = time.monotonic() + 240
         while not killed and time.monotonic() < until:
-            time.sleep(0.05)
-            if store.exists(checkpoint_name("toy", version, wanted)):
+            time.sleep(0.02)
+            if steps := within():
                 family = psutil.Process().children(recursive=True)
                 workers = [one for one in family if "TrainWorker" in one.name()]
                 workers = workers or [one for one in family if "TrainWorker" in str(one.cmdline())]
                 for worker in workers[:1]:
                     worker.kill()
-                    killed.append(worker.pid)
+                    killed.append(steps)
 
     undisturbed = train.train(store, "toy", version, wanted, HALF)
     killer = threading.Thread(target=kill_one)

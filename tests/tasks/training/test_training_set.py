@@ -6,7 +6,7 @@ import pytest
 
 from data.store import Store
 from models.pixels import Transform
-from tasks.selection import Wanted
+from tasks.selection import Wanted, selected
 from tasks.training_set import Share, TrainingSet
 from tests.tasks.training.courses import Draw, fill
 
@@ -15,10 +15,10 @@ ROOM = 3 * 16 * 16
 
 def pictures(store: Store, version: int, memory: int, **more: Any) -> TrainingSet:
     wanted: dict[str, Any] = {"labels": "all"}
-    wanted |= {name: more.pop(name) for name in list(more) if name != "threads"}
-    return TrainingSet(
-        store, "toy", version, Wanted(**wanted), transform=Transform(size=16), memory=memory, **more
-    )
+    own = ("threads", "kind", "each")
+    wanted |= {name: more.pop(name) for name in list(more) if name not in own}
+    chosen = selected(store, "toy", version, Wanted(**wanted))
+    return TrainingSet(store, "toy", chosen, transform=Transform(size=16), memory=memory, **more)
 
 
 @pytest.mark.parametrize("memory", [1000 * ROOM, 7 * ROOM])

@@ -1,0 +1,103 @@
+"""Which pictures are learned from, and which only choose: never one that may be a query."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.store import Store
+from tasks.queries import fingerprints
+from tasks.selection import Wanted, held_out, selected
+from tests.tasks.training.courses import Draw, fill
+
+
+def digests(count: int) -> list[str]:
+    return [hashlib.sha256(bytes([n % 256, n // 256])).hexdigest() for n in range(count)]
+
+
+@given(st.floats(0.01, 0.9), st.sets(st.integers(0, 199), min_size=1))
+def test_a_digest_is_held_out_whatever_else_is_in_the_set(share: float, among: set[int]) -> None:
+    every = digests(200)
+    whole = held_out(every, share)
+    some = sorted(among)
+    assert held_out([every[n] for n in some], share).tolist() == whole[some].tolist()
+    assert held_out(every, 0.95)[whole].all()
+    assert [int(digest, 16) >= (1 - share) * 2**256 for digest in every] == whole.tolist()
+
+
+def test_about_the_share_is_held_out() -> None:
+    assert held_out(digests(20_000), 0.1).mean() == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.fixture
+def mixed(store: Store, draw: Draw) -> int:
+    """80 pictures, the last 30 for tests; of every fifth to learn from there is a copy there."""
+    contents = [draw(n) for n in range(50)] + [
+        draw(5 * n if n < 10 else 100 + n) for n in range(30)
+    ]
+    splits = ["train"] * 50 + ["test"] * 30
+    return fill(store, contents, [[f"c{n % 4}"] for n in range(80)], splits)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6])
+def test_no_query_of_a_split_chooses_the_epoch(
+    store: Store, mixed: int, draw: Draw, share: float
+) -> None:
+    chosen = selected(store, "toy", mixed, Wanted(labels="all"))
+    learned, held = chosen.parted(share)
+    assert held is not None
+    test = selected(store, "toy", mixed, Wanted(split="test"))
+    copied = {hashlib.sha256(draw(5 * n)).hexdigest() for n in range(10)}
+    queries = set(test.digests) | copied
+    assert not queries & set(held.digests)
+    assert not set(learned.digests) & set(held.digests)
+    assert sorted(learned.digests + held.digests) == sorted(chosen.digests)
+    expected = {digest for digest in chosen.digests if held_out([digest], share)[0]} - copied
+    assert set(held.digests) == expected
+    # some would have been held out, had they no copy
+    assert share < 0.5 or any(held_out([digest], share)[0] for digest in copied)
+
+
+def test_no_query_of_a_night_without_a_split_chooses_the_epoch(store: Store, version: int) -> None:
+    _, held = selected(store, "toy", version, Wanted()).parted(0.25)
+    assert held is not None
+    images = fingerprints(selected(store, "toy", version, Wanted()).rows["digest"])
+    # `tasks.queries.picked` asks the lowest of them
+    asked = np.sort(images)[: len(images) - len(held)]
+    assert not np.isin(fingerprints(held.rows["digest"]), asked).any()
+
+
+def test_marks_stay_with_their_pictures(store: Store, mixed: int) -> None:
+    chosen = selected(store, "toy", mixed, Wanted(labels="all"))
+    said = {row["digest"]: row["labels"][0] for row in chosen.rows.to_pylist()}
+    for part in chosen.parted(0.3):
+        assert part is not None
+        assert part.labels is not None
+        names = [part.labels.names[code] for code in part.labels.first]
+        assert names == [said[digest] for digest in part.digests]
+
+
+def test_labels_that_may_not_be_seen_are_not_seen_when_an_epoch_is_chosen(
+    store: Store, mixed: int
+) -> None:
+    seen = selected(store, "toy", mixed, Wanted(labels="all", labelled=0.3))
+    some = selected(store, "toy", mixed, Wanted(labels="some", labelled=0.3))
+    assert some.labels is not None
+    told = {d for d, count in zip(some.digests, some.labels.counts, strict=True) if count}
+    assert told == set(seen.digests)
+    _, held = some.parted(0.5)
+    assert held is not None
+    assert held.labels is not None
+    shown = {d for d, count in zip(held.digests, held.labels.counts, strict=True) if count}
+    assert shown == told & set(held.digests)
+
+
+def test_a_share_that_leaves_nothing_is_refused(store: Store, version: int) -> None:
+    chosen = selected(store, "toy", version, Wanted())
+    assert chosen.parted(0) == (chosen, None)
+    with pytest.raises(ValueError, match="holds out 0 of 40 pictures, and two are needed"):
+        chosen.parted(1e-6)
+    with pytest.raises(ValueError, match="holds out 40 of 40"):
+        chosen.parted(0.999999)

@@ -1,0 +1,159 @@
+"""A training killed within an epoch, at whatever step, ends with the bits of an undisturbed one."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.store import Store
+from tasks import train
+from tasks.course import checkpoint_folder, checkpoint_name
+from tasks.train import TrainPlan, load_encoder, trained
+from tests.tasks.training.courses import Draw, fill, plan
+from tests.tasks.training.taught import ENTRIES
+
+ROOT = Path(__file__).parents[3]
+
+
+class Killed(BaseException):
+    """Stands for a kill between two steps."""
+
+
+@pytest.fixture
+def hooked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A supervision with hooks and a network with a term, in the place of two that have none."""
+    for table, word, entry in ENTRIES:
+        monkeypatch.setitem(table, word, entry)
+
+
+@pytest.fixture
+def version(store: Store, draw: Draw) -> int:
+    """Forty pictures, in bytes of their own: a dozen of which may be held out."""
+    return fill(store, [draw(n) for n in range(40)], [[f"c{n % 4}"] for n in range(40)])
+
+
+def rich(**changes: Any) -> TrainPlan:
+    """Nine steps in three epochs, the weights averaged, some pictures held out."""
+    said = {"epochs": 3, "batch": 8, "ema": 0.9, "validation": 0.3, "width": 4, "keep": 0}
+    return plan(**said | changes)
+
+
+def broken_off(store: Store, version: int, wanted: TrainPlan, stage: str, at: int) -> None:
+    """Train until STAGE says that it has come to AT."""
+
+    def kill(said: str, done: int, total: int, note: str) -> None:
+        if (said, done) == (stage, at):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train.train(store, "toy", version, wanted, progress=kill)
+
+
+SLOW = [
+    pytest.param(*place, marks=pytest.mark.slow)
+    for place in (
+        *(("train", at, memory_mb) for at in range(1, 10) for memory_mb in (2048, 1)),
+        *(("validate", at, 2048) for at in (1, 3)),
+    )
+]
+
+
+@pytest.mark.usefixtures("hooked")
+@pytest.mark.parametrize(
+    ("stage", "at", "memory_mb"),
+    [("train", 1, 2048), ("train", 5, 1), ("train", 8, 2048), ("validate", 2, 2048), *SLOW],
+)
+def test_broken_off_at_any_step_it_ends_with_the_same_bits(
+    store: Store,
+    version: int,
+    stage: str,
+    at: int,
+    memory_mb: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tasks.course.EVERY", 1)
+    size = 28 if memory_mb > 1 else 160  # of which one MiB holds 13: they are streamed
+    wanted = rich(memory_mb=memory_mb, size=size)
+    undisturbed = train.train(store, "toy", version, wanted)
+    told = load_encoder(store, undisturbed).card
+    store.delete("encoders")
+    broken_off(store, version, wanted, stage, at)
+    state = json.loads(store.read(checkpoint_name("toy", version, wanted)))["state"]
+    assert store.names(checkpoint_folder("toy", version, wanted)) == [str(state), "state.json"]
+    steps: list[int] = []
+
+    def note(said: str, done: int, total: int, note: str) -> None:
+        if said == "train":
+            steps.append(done)
+
+    assert train.train(store, "toy", version, wanted, progress=note) == undisturbed
+    # a kill while an epoch is measured costs no step but its last
+    again = at * 3 if stage == "validate" else at + (at % 3 != 0)
+    assert steps == list(range(again, 10))
+    card = load_encoder(store, undisturbed).card
+    for same in ("curves", "epoch", "loss", "images", "bad", "held_out"):
+        assert card[same] == told[same], same
+    assert store.names("encoders/training") == []
+
+
+SCRIPT = """
+import sys
+from data.store import Store
+from tasks import course
+from tasks.train import TrainPlan, train
+from tests.tasks.training.taught import ENTRIES
+
+for table, word, entry in ENTRIES:
+    table[word] = entry
+course.EVERY = 1
+root, version, plan, at = sys.argv[1:]
+
+def say(*said):
+    if said[0] == "train":
+        sys.stdout.write(f"{said[1]}\\n")
+        sys.stdout.flush()
+        if said[1] == int(at):
+            sys.stdin.readline()  # hold still, to be killed here
+
+train(Store(root), "toy", int(version), TrainPlan.model_validate_json(plan), progress=say)
+"""
+
+
+@pytest.mark.usefixtures("hooked")
+@pytest.mark.parametrize("kills", [(4,), pytest.param((2, 4, 7), marks=pytest.mark.slow)])
+def test_killed_in_earnest_again_and_again_it_ends_with_the_same_bits(
+    store: Store, version: int, kills: tuple[int, ...]
+) -> None:
+    wanted = rich(patience=3)
+    undisturbed = train.train(store, "toy", version, wanted)
+    store.delete("encoders")
+    command = [sys.executable, "-c", SCRIPT, store.root, str(version), wanted.model_dump_json()]
+    steps: list[int] = []
+    for at in kills:
+        with subprocess.Popen(
+            [*command, str(at)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout is not None
+            for line in child.stdout:
+                steps.append(int(line))
+                if steps[-1] == at:
+                    child.send_signal(signal.SIGKILL)
+                    break
+        assert child.returncode == -signal.SIGKILL
+    assert steps == list(range(1, kills[-1] + 1))
+    assert trained(store, "toy", wanted) is None
+    assert train.train(store, "toy", version, wanted) == undisturbed
+
+
+def test_between_two_checkpoints_of_an_epoch_lie_minutes(store: Store, version: int) -> None:
+    wanted = rich(keep=3, validation=0, batch=4)
+    broken_off(store, version, wanted, "train", 10)
+    assert not store.exists(checkpoint_name("toy", version, wanted))
+    wanted = wanted.model_copy(update={"keep": 0.0})
+    broken_off(store, version, wanted, "train", 10)
+    assert store.exists(checkpoint_name("toy", version, wanted))
+    assert wanted.purpose == rich(keep=3, validation=0, batch=4).purpose
