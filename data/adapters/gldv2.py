@@ -77,7 +77,7 @@ class Gldv2(Columnar):
         about="5 million photographs of 200,000 landmarks, from Wikimedia Commons.",
         labels="one landmark of a training or index picture, numbered apart; some or none of a "
         "test picture; the truth lists which index pictures answer a test picture",
-        says=("multi", "tags"),
+        says=("multi", "answers"),
         retrievals=(Retrieval.INSTANCE, Retrieval.FINE_GRAINED),
         cite="Weyand, Araujo, Cao, Sim, Google Landmarks Dataset v2: A Large-Scale Benchmark for "
         "Instance-Level Recognition and Retrieval, CVPR 2020",

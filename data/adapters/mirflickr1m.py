@@ -75,6 +75,7 @@ class Mirflickr1m(Columnar):
         layout="images0.zip to images9.zip or the folder images, and tags.zip or the folder tags; "
         "IND_clusters.txt or NIND_clusters.txt of mfnd.similarity.eu for clusters.",
         marks=("images[0-9].zip", "IND_clusters.txt"),
+        labels_in="IND_clusters.txt",
         verified="miniature",
         proof="Folders and zips of its layout that the tests write, with a few pictures each. No "
         "real file could be had.",
