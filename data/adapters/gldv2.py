@@ -13,6 +13,7 @@ from pydantic import Field
 from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
 from data.adapters.columns import at_most_one, lists
+from data.adapters.gldv2_attribution import attribution_batches
 from data.adapters.landmarks import Array, Ids, columns_of, ids_of, listed, numbers
 from data.adapters.rows import row_batches
 from data.taxonomy import Retrieval
@@ -85,7 +86,8 @@ class Gldv2(Columnar):
         licence="lists CC BY 4.0; training pictures CC BY without ND, index and test CC0 or public "
         "domain",
         terms="Whoever shows a training picture names its author: train_attribution.csv says who "
-        "that is, with licence and title.",
+        "that is, with licence and title; nightjar table gldv2 attribution prints it for a list of "
+        "keys.",
         access="open",
         splits={"train": 4_132_914, "index": 761_757, "test": 117_577},
         sources=(
@@ -150,6 +152,10 @@ class Gldv2(Columnar):
                     "pass to do without them."
                 )
             log.warning("%s: first %s/%s", what, split, first)
+
+    def tables(self) -> Mapping[str, Callable[[], Iterator[pa.RecordBatch]]]:
+        """The author, licence and title of each training picture."""
+        return {"attribution": lambda: attribution_batches(self._list("train_attribution.csv"))}
 
     def _train(self) -> tuple[Ids, Say]:
         if self.options.train == "all":
