@@ -81,7 +81,7 @@ class Svhn(Columnar):
         traps=(
             "Label 10 stands for the digit 0.",
             "Pictures lie along the last axis, and columns before rows.",
-            "Format 1, whole house numbers with a box a digit, is not read by this adapter.",
+            "Format 1, whole house numbers with a box a digit, is svhn-full.",
         ),
     )
 
