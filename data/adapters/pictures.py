@@ -108,7 +108,7 @@ class Pictures:
         archive = place.endswith(ARCHIVES)
         folder = folder if archive else ""
         below_it = f"{place}::{folder}" if archive else place
-        return cls(runs_lying_in(place, folder, IMAGES), below_it.rstrip("/"))
+        return cls(runs_lying_in(place, folder, frozenset(IMAGES)), below_it.rstrip("/"))
 
     def batches(
         self, names: Sequence[str], columns: Mapping[str, Sequence[Any] | pa.Array]
