@@ -15,7 +15,7 @@ from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
 from data.adapters.columns import at_most_one
 from data.adapters.gldv1_boxes import FILES, Boxes
-from data.adapters.landmarks import Array, Ids, columns_of, ids_of, listed, pictures
+from data.adapters.landmarks import Array, Growing, Ids, columns_of, ids_of, listed, pictures
 from data.adapters.placeholders import Files, placeholders
 from data.taxonomy import Retrieval
 
@@ -131,12 +131,12 @@ class Gldv1(Columnar):
         if split != "train":
             ids = ids_of(path)
             return ids, pa.repeat("", len(ids))
-        found, landmarks = [np.empty(0, np.uint64)], [pa.array([], pa.string())]
+        found, landmarks = Growing(np.uint64), [pa.array([], pa.string())]
         for some, batch in columns_of(path, {"landmark_id": pa.string()}):
             unknown = pc.equal(batch["landmark_id"], UNKNOWN)
-            found.append(some)
+            found.add(some)
             landmarks.append(pc.if_else(unknown, "", batch["landmark_id"]))
-        return np.concatenate(found), pa.concat_arrays(landmarks)
+        return found.whole(), pa.concat_arrays(landmarks)
 
     def _placeholders(self, home: str) -> pa.Array:
         """The uris in HOME that are placeholders."""

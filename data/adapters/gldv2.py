@@ -14,7 +14,7 @@ from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
 from data.adapters.columns import at_most_one, lists
 from data.adapters.gldv2_attribution import attribution_batches
-from data.adapters.landmarks import Array, Ids, columns_of, ids_of, listed, numbers
+from data.adapters.landmarks import Array, Growing, Ids, columns_of, ids_of, listed, numbers
 from data.adapters.rows import row_batches
 from data.taxonomy import Retrieval
 
@@ -260,19 +260,19 @@ def _words(texts: pa.Array) -> pa.ListArray:
 
 def _pairs(path: str) -> tuple[Array, Array]:
     """The ids in the list at PATH, (N,) uint64, and their landmarks, (N,) int32."""
-    ids, landmarks = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
+    ids, landmarks = Growing(np.uint64), Growing(np.int32)
     for found, batch in columns_of(path, {"landmark_id": pa.int32()}):
-        ids.append(found)
-        landmarks.append(batch["landmark_id"].to_numpy())
-    return np.concatenate(ids), np.concatenate(landmarks)
+        ids.add(found)
+        landmarks.add(batch["landmark_id"].to_numpy())
+    return ids.whole(), landmarks.whole()
 
 
 def _clean(path: str) -> tuple[Array, Array]:
     """The same of a list that names the pictures of each landmark, parted by blanks."""
-    ids, landmarks = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
+    ids, landmarks = Growing(np.uint64), Growing(np.int32)
     for batch in row_batches(path, {"landmark_id": pa.int32(), "images": pa.string()}):
         parts = pc.split_pattern(batch["images"], " ")
-        ids.append(numbers(parts.flatten(), path))
+        ids.add(numbers(parts.flatten(), path))
         lengths = parts.value_lengths().to_numpy()
-        landmarks.append(np.repeat(batch["landmark_id"].to_numpy(), lengths))
-    return np.concatenate(ids), np.concatenate(landmarks)
+        landmarks.add(np.repeat(batch["landmark_id"].to_numpy(), lengths))
+    return ids.whole(), landmarks.whole()
