@@ -128,8 +128,9 @@ def numbers_in(file: Any, reference: Any, fields: Sequence[str]) -> list[list[fl
         name = field.encode()
         if group.links.get_info(name).type != h5l.TYPE_HARD:
             raise ValueError(f"{file.filename}: {field!r} is a link, which no data needs: refused.")
-        several = _plain(file, h5d.open(group, name)).ravel()
-        if several.dtype.kind == "O":
+        array = _plain(file, h5d.open(group, name)).ravel()
+        several = array.tolist()
+        if array.dtype.kind == "O":
             several = [_plain(file, h5r.dereference(one, file.id)).item() for one in several]
         found.append([float(one) for one in several])
     return found

@@ -53,7 +53,7 @@ def box_field(refs: Any, box: Any, field: str, numbers: Sequence[float]) -> None
     if len(numbers) == 1:
         box.create_dataset(field, data=np.array([numbers]))
         return
-    each = []
+    each: list[Any] = []
     for number in numbers:
         made = refs.create_dataset(
             f"{box.name.rpartition('/')[2]}{field}{len(each)}", data=[[number]]

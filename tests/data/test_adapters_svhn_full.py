@@ -29,7 +29,8 @@ def test_every_digit_has_its_box_in_each_layout(tmp_path: Path, draw: Draw, form
         for name, digits in some.items():
             one = found[f"{split}/{name}"]
             assert one.boxes == tuple(
-                Box(str(int(label) % 10), *corners) for label, *corners in digits
+                Box(str(int(label) % 10), left, top, width, height)
+                for label, left, top, width, height in digits
             )
             assert one.labels == tuple(sorted({box.label for box in one.boxes}))
             assert one.split == split

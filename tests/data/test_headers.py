@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.adapters import headers as module
 from data.adapters.headers import DamagedTar, Member, headers
 from data.adapters.names import legible
 
@@ -108,7 +107,7 @@ def test_plain_headers_need_no_tarfile(form: int, monkeypatch: pytest.MonkeyPatc
         asked.append(tar.offset)
         return next_of(tar)
 
-    monkeypatch.setattr(module.tarfile.TarFile, "next", counted)
+    monkeypatch.setattr(tarfile.TarFile, "next", counted)
     assert list(headers(io.BytesIO(content), len(content), "t")) == expected
     assert len(asked) <= 3, "the first, which says that it is a tar, and the end"
 
