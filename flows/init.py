@@ -67,7 +67,8 @@ def sniff(source: str) -> Found:
         )
     names = list(islice(_names(fs, path), LOOK))
     if card := _official(names):
-        labelled = "labels" in card.annotations
+        truth = card.labels_in
+        labelled = "labels" in card.annotations and (not truth or _holds(names, truth))
         return Found(card.name, root, labelled, f"{card.name} in its official layout")
     images = [name for name in names if os.path.splitext(name)[1].lower() in IMAGES]
     if images:
@@ -166,11 +167,15 @@ def _names(fs: "fsspec.AbstractFileSystem", path: str, inner: str = "") -> Itera
 
 def _official(names: list[str]) -> Card | None:
     """The card of the dataset whose official layout NAMES give away; None where they do not."""
-    parts = {part for name in names for part in name.split("/")}
     for dataset in DATASETS.values():
-        if any(fnmatch.filter(parts, mark) for mark in dataset.card.marks):
+        if any(_holds(names, mark) for mark in dataset.card.marks):
             return dataset.card
     return None
+
+
+def _holds(names: list[str], mark: str) -> bool:
+    """Whether a file or folder of NAMES is called as MARK says, perhaps with ``*``."""
+    return any(fnmatch.filter(name.split("/"), mark) for name in names)
 
 
 def _classes(images: list[str]) -> set[str]:

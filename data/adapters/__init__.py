@@ -30,6 +30,7 @@ from data.adapters.sketchy import Sketchy
 from data.adapters.sop import Sop
 from data.adapters.sun397 import Sun397
 from data.adapters.svhn import Svhn
+from data.adapters.svhn_full import SvhnFull
 from data.adapters.tars import Tars
 from data.adapters.tuberlin import TuBerlin
 from data.adapters.ukbench import UkBench
@@ -64,6 +65,7 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
     "sop": Sop,
     "sun397": Sun397,
     "svhn": Svhn,
+    "svhn-full": SvhnFull,
     "tars": Tars,
     "tuberlin": TuBerlin,
     "ukbench": UkBench,

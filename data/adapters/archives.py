@@ -7,6 +7,7 @@ and so are its own members. A zip's member is ``PATH::NAME#HEADER,PACKED``. Noth
 import io
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def opened(path: str) -> Iterator[IO[bytes]]:
                 yield _in_tar(tar, archive, member)
         except KeyError as error:
             raise FileNotFoundError(f"{archive} holds no {member}.") from error
-        except (zipfile.BadZipFile, tarfile.TarError) as error:
+        except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
             raise ValueError(f"{archive} is damaged, or no archive: {error}.") from error
 
 

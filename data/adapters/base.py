@@ -3,7 +3,7 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import pyarrow as pa
@@ -81,6 +81,14 @@ class Dataset(ABC):
         The error of one picture is its answer, so that the others still come.
         """
         return read_uris(uris)
+
+    def tables(self) -> Mapping[str, Callable[[], Iterator[pa.RecordBatch]]]:
+        """What the source says beside its pictures, by name: of pairs of them, of their authors.
+
+        A column ``key`` names a picture as the listing does. Nothing is read before a table is
+        called for.
+        """
+        return {}
 
     def wants(self, split: str) -> bool:
         """Whether pictures of SPLIT are asked for."""

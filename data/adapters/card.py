@@ -16,9 +16,10 @@ from data.taxonomy import Retrieval, Supervision
 
 Annotation = Literal["labels", "tags", "captions", "boxes"]
 
-Says = Literal["single", "multi", "tags", "captions", "clicks", "boxes"]
+Says = Literal["single", "multi", "tags", "captions", "clicks", "boxes", "answers", "query boxes"]
 """What is known of a picture: one class, several classes, words that users gave, sentences, the
-queries it was clicked for, labelled regions."""
+queries it was clicked for, labelled regions; of a query, which pictures answer it and which part
+of it asks."""
 
 Access = Literal["open", "by agreement", "withdrawn", "never published", "your own"]
 """How one comes by the files; "your own" for a form of source, such as a folder."""
@@ -33,8 +34,14 @@ CARRIED: Final[Mapping[Says, Annotation]] = {
     "captions": "captions",
     "clicks": "tags",
     "boxes": "boxes",
+    "answers": "tags",
+    "query boxes": "boxes",
 }
 """Where a `Sample` carries what is said; a query that was clicked is a noisy word, as a tag is."""
+
+WEAK: Final[frozenset[Says]] = frozenset({"tags", "captions", "clicks", "boxes"})
+"""What weak supervision is made of (section III of the survey). Answers and the boxes of queries
+are the truth that a number is measured by: they teach nobody."""
 
 
 class Source(Plan):
@@ -98,6 +105,7 @@ class Card(Plan):
         sources: the official files, in the order in which they should be had.
         layout: where in its root the adapter looks for what, in a sentence or two.
         marks: names of files or folders, perhaps with ``*``, any of which gives the layout away.
+        labels_in: a file without which its pictures have no labels; empty: they always have.
         verified: what the adapter was tried on.
         proof: the same in a sentence: which files, how many pictures, what was compared.
         traps: what goes wrong with this dataset elsewhere, a sentence each; each has a test.
@@ -118,6 +126,7 @@ class Card(Plan):
     sources: tuple[Source, ...] = ()
     layout: str = ""
     marks: tuple[str, ...] = ()
+    labels_in: str = ""
     verified: Verified = "miniature"
     proof: str = ""
     traps: tuple[str, ...] = ()
@@ -133,14 +142,13 @@ class Card(Plan):
     def supervisions(self) -> tuple[Supervision, ...]:
         """Which supervisions it has the annotations for.
 
-        Three need the pictures alone. Labels teach, and teach in part; tags, captions, clicks and
-        boxes are what weak supervision is made of (section III of the survey).
+        Three need the pictures alone. Labels teach, and teach in part; of what is weak, see `WEAK`.
         """
-        carried = set(self.annotations)
+        labelled = "labels" in self.annotations
         served = {
-            Supervision.SUPERVISED: "labels" in carried,
-            Supervision.SEMI_SUPERVISED: "labels" in carried,
-            Supervision.WEAKLY_SUPERVISED: bool(carried - {"labels"}),
+            Supervision.SUPERVISED: labelled,
+            Supervision.SEMI_SUPERVISED: labelled,
+            Supervision.WEAKLY_SUPERVISED: bool(WEAK & set(self.says)),
         }
         return tuple(word for word in Supervision if served.get(word, True))
 

@@ -1,6 +1,6 @@
 """Cars196: cars of 196 models, of which the second 98 are unseen in training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +9,9 @@ import pyarrow as pa
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
 from data.adapters.matlab import load
-from data.adapters.named import Pictures, place_in
+from data.adapters.named import place_in
+from data.adapters.packed import read_packed
+from data.adapters.pictures import Pictures
 from data.taxonomy import Retrieval
 
 SEEN: Final = 98
@@ -23,11 +25,12 @@ _CORNERS: Final = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
 class Cars196(Columnar):
     """Photographs of cars; relevant are those of the same model, which training has not seen.
 
-    The root holds ``cars_annos.mat`` and the folder ``car_ims`` or ``car_ims.tar``, which
-    ``gunzip`` makes of the .tgz. ``annotations`` is an array of structs: ``relative_im_path``
-    (``car_ims/000001.jpg``), ``class`` 1 to 196, the first and last pixel of the box counted from
-    1, and a ``test`` that retrieval does not ask; ``class_names`` names the models. The key is the
-    path below car_ims, the label the name of the model.
+    The root holds ``cars_annos.mat`` and the folder ``car_ims`` or the archive that it comes in,
+    packed or not (``.tgz``, ``.tar``), which is read in place. ``annotations`` is an array of
+    structs: ``relative_im_path`` (``car_ims/000001.jpg``), ``class`` 1 to 196, the first and last
+    pixel of the box counted from 1, and a ``test`` that retrieval does not ask; ``class_names``
+    names the models. The key is the path below car_ims, the label the name of the model. Pictures
+    come in the order of the file, those of a packed archive as they lie in it.
     """
 
     card = Card(
@@ -43,18 +46,18 @@ class Cars196(Columnar):
         terms="For research only; the photographs are their authors'.",
         access="withdrawn",
         ask="The author's pages answer no more: get car_ims.tgz (16,185 pictures, not cars_train "
-        "and cars_test) and cars_annos.mat from who has a copy, gunzip the first to car_ims.tar "
-        "or unpack it, and put both into one folder.",
+        "and cars_test) and cars_annos.mat from who has a copy, and put both into one folder.",
         splits={"train": 8_054, "test": 8_131},
         sources=(
             Source(url=f"{HOME}/car_ims.tgz", holds="all pictures"),
             Source(url=f"{HOME}/cars_annos.mat", holds="models and boxes"),
         ),
-        layout="cars_annos.mat beside the folder car_ims, or car_ims.tar, which gunzip makes of "
-        "the .tgz.",
+        layout="cars_annos.mat beside car_ims.tgz as it was downloaded, the .tar that gunzip makes "
+        "of it, or the folder car_ims that is in it.",
         marks=("cars_annos.mat", "car_ims*"),
         verified="miniature",
-        proof="A MATLAB file of structs as documented, with pictures in a folder and in a tar.",
+        proof="A MATLAB file of structs as documented, with pictures in a folder, a tar and a "
+        "packed tar.",
         traps=(
             "Retrieval splits by model: 1 to 98 teach, 99 to 196 test; the file's own test flag "
             "has all models on both sides and is not asked.",
@@ -71,8 +74,8 @@ class Cars196(Columnar):
         """
         path = f"{self.root}/cars_annos.mat"
         rows, models = _annotations(path)
-        place = place_in(self.root, "pictures of Cars196", FOLDER, f"{FOLDER}.tar")
-        pictures = Pictures(place, f"{FOLDER}/" if place.endswith(".tar") else "")
+        names = (FOLDER, f"{FOLDER}.tar", f"{FOLDER}.tgz")
+        pictures = Pictures.within(place_in(self.root, "pictures of Cars196", *names), FOLDER)
         for split in filter(self.wants, self.card.splits):
             of_split = [row for row in rows if (row["class"] <= SEEN) == (split == "train")]
             labels = [models[row["class"] - 1] for row in of_split]
@@ -85,6 +88,10 @@ class Cars196(Columnar):
                 "split": [split] * len(of_split),
             }
             yield from pictures.batches([row["name"] for row in of_split], columns)
+
+    def read(self, uris: Sequence[str]) -> Iterator[bytes | OSError]:
+        """The pictures of URIS; those of the packed archive in one pass, in their order."""
+        return read_packed(uris)
 
 
 def _annotations(path: str) -> tuple[list[dict[str, Any]], list[str]]:

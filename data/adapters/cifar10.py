@@ -1,7 +1,6 @@
 """CIFAR-10 in its official layouts: Python pickles, binary records, or the archive of either."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import fsspec
@@ -12,13 +11,17 @@ from data.adapters.archives import content_of
 from data.adapters.arrays import Rows, listed_rows, read_rows
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
+from data.adapters.held import Held
 from data.adapters.pickles import load_arrays
 from data.adapters.png import png_size
-from data.adapters.stamps import Stamp, stamp_of
+from data.adapters.stamps import stamp_of
 from data.taxonomy import Retrieval
 
 SIDE: Final = 32
 PIXELS: Final = 3 * SIDE * SIDE
+HELD: Final = 4
+"""Files of the dataset that are kept for reading, 31 MB each."""
+
 SIZE: Final = png_size(SIDE, SIDE, 3)
 """Bytes of every picture as `Cifar10.read` gives it."""
 
@@ -130,7 +133,7 @@ class Cifar10(Columnar):
                 before += len(labels)
 
     def read(self, uris: Sequence[str]) -> Iterator[bytes | OSError]:
-        """The pictures of URIS as PNG, a file of the dataset held at a time.
+        """The pictures of URIS as PNG, a few files of the dataset held at a time.
 
         Uris in the order of the listing read every file once.
         """
@@ -168,8 +171,7 @@ def _classes(path: str) -> list[str]:
     return [name.decode("ascii") for name in names]
 
 
-@lru_cache(maxsize=1)
-def _batch_as_of(path: str, stamped: Stamp) -> Batch:
+def _made(path: str) -> Batch:
     content = content_of(path)
     if path.endswith(".bin"):
         if len(content) % (1 + PIXELS):
@@ -187,5 +189,4 @@ def _batch_as_of(path: str, stamped: Stamp) -> Batch:
     return Batch(np.array(labels, dtype=np.uint8), pixels)
 
 
-def _batch(path: str) -> Batch:
-    return _batch_as_of(path, stamp_of(path))
+_batch: Final = Held(_made, HELD)

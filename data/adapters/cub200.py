@@ -1,13 +1,15 @@
 """CUB-200-2011: birds of 200 species, of which the second hundred are unseen in training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
 
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
-from data.adapters.named import ARCHIVES, Pictures, fields_of, place_in, within
+from data.adapters.named import ARCHIVES, fields_of, place_in, within
+from data.adapters.packed import read_packed
+from data.adapters.pictures import Pictures
 from data.taxonomy import Retrieval
 
 FOLDER: Final = "CUB_200_2011"
@@ -18,11 +20,12 @@ SEEN: Final = 100
 class Cub200(Columnar):
     """Photographs of birds; relevant are those of the same species, which training has not seen.
 
-    The root is the folder ``CUB_200_2011``, or holds it or ``CUB_200_2011.tar`` (``gunzip`` makes
-    it of the .tgz, of which no picture can be read by itself). ``images.txt`` gives each picture
-    a number and a path below ``images``, ``image_class_labels.txt`` its species,
-    ``bounding_boxes.txt`` its box: left, top, width, height. The key is the path, the label its
-    folder, ``001.Black_footed_Albatross``.
+    The root is the folder ``CUB_200_2011``, or holds it or the archive that it comes in, packed or
+    not (``.tgz``, ``.tar``), which is read in place. ``images.txt`` gives each picture a number and
+    a path below ``images``, ``image_class_labels.txt`` its species, ``bounding_boxes.txt`` its box:
+    left, top, width, height. The key is the path, the label its folder,
+    ``001.Black_footed_Albatross``. Pictures come in the order of their numbers, those of a packed
+    archive as they lie in it.
     """
 
     card = Card(
@@ -46,15 +49,16 @@ class Cub200(Columnar):
                 md5="97eceeb196236b17998738112f37df78",
             ),
         ),
-        layout="The folder CUB_200_2011 of the unpacked archive, or CUB_200_2011.tar, which gunzip "
-        "makes of the .tgz.",
+        layout="CUB_200_2011.tgz as it was downloaded, the .tar that gunzip makes of it, or the "
+        "folder CUB_200_2011 that is in it.",
         marks=("CUB_200_2011*", "image_class_labels.txt"),
         verified="miniature",
-        proof="Lists, boxes and pictures in the documented layout, as a folder and as a tar.",
+        proof="Lists, boxes and pictures in the documented layout, as a folder, a tar and a packed "
+        "tar.",
         traps=(
             "Retrieval splits by species: 1 to 100 teach, 101 to 200 test; the lists' own "
             "train_test_split.txt has all species on both sides and is not asked.",
-            "A packed .tgz cannot be read in place: the message says what to do.",
+            "Three lists lie in the packed archive too: each costs a pass as far as it.",
         ),
     )
 
@@ -76,7 +80,7 @@ class Cub200(Columnar):
         for number in paths:
             if not species.get(number, "").isdecimal() or number not in boxes:
                 raise ValueError(f"{place}: the lists give picture {number} no species or no box.")
-        pictures = Pictures(place, folder)
+        pictures = Pictures.within(place, FOLDER)
         for split in filter(self.wants, self.card.splits):
             of_split = [
                 number for number in paths if (int(species[number]) <= SEEN) == (split == "train")
@@ -93,18 +97,17 @@ class Cub200(Columnar):
             }
             yield from pictures.batches([f"images/{paths[one]}" for one in of_split], columns)
 
+    def read(self, uris: Sequence[str]) -> Iterator[bytes | OSError]:
+        """The pictures of URIS; those of the packed archive in one pass, in their order."""
+        return read_packed(uris)
+
 
 def _found(root: str) -> str:
     """The folder or archive of the lists."""
     if root.endswith(ARCHIVES):
         return place_in(root, "CUB-200-2011", "")
-    try:
-        place = place_in(root, "CUB", FOLDER, f"{FOLDER}.tar", "images.txt")
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"No CUB-200-2011 in {root}: it should hold the folder CUB_200_2011, or "
-            "CUB_200_2011.tar, which gunzip makes of the .tgz."
-        ) from error
+    names = (FOLDER, f"{FOLDER}.tar", f"{FOLDER}.tgz", "images.txt")
+    place = place_in(root, "CUB-200-2011", *names)
     return place.removesuffix("/images.txt")
 
 

@@ -13,7 +13,8 @@ from pydantic import Field
 from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
 from data.adapters.columns import at_most_one, lists
-from data.adapters.landmarks import Array, Ids, columns_of, ids_of, listed, numbers
+from data.adapters.gldv2_attribution import attribution_batches
+from data.adapters.landmarks import Array, Growing, Ids, columns_of, ids_of, listed, numbers
 from data.adapters.rows import row_batches
 from data.taxonomy import Retrieval
 
@@ -77,7 +78,7 @@ class Gldv2(Columnar):
         about="5 million photographs of 200,000 landmarks, from Wikimedia Commons.",
         labels="one landmark of a training or index picture, numbered apart; some or none of a "
         "test picture; the truth lists which index pictures answer a test picture",
-        says=("multi", "tags"),
+        says=("multi", "answers"),
         retrievals=(Retrieval.INSTANCE, Retrieval.FINE_GRAINED),
         cite="Weyand, Araujo, Cao, Sim, Google Landmarks Dataset v2: A Large-Scale Benchmark for "
         "Instance-Level Recognition and Retrieval, CVPR 2020",
@@ -85,7 +86,8 @@ class Gldv2(Columnar):
         licence="lists CC BY 4.0; training pictures CC BY without ND, index and test CC0 or public "
         "domain",
         terms="Whoever shows a training picture names its author: train_attribution.csv says who "
-        "that is, with licence and title.",
+        "that is, with licence and title; nightjar table gldv2 attribution prints it for a list of "
+        "keys.",
         access="open",
         splits={"train": 4_132_914, "index": 761_757, "test": 117_577},
         sources=(
@@ -150,6 +152,10 @@ class Gldv2(Columnar):
                     "pass to do without them."
                 )
             log.warning("%s: first %s/%s", what, split, first)
+
+    def tables(self) -> Mapping[str, Callable[[], Iterator[pa.RecordBatch]]]:
+        """The author, licence and title of each training picture."""
+        return {"attribution": lambda: attribution_batches(self._list("train_attribution.csv"))}
 
     def _train(self) -> tuple[Ids, Say]:
         if self.options.train == "all":
@@ -254,19 +260,19 @@ def _words(texts: pa.Array) -> pa.ListArray:
 
 def _pairs(path: str) -> tuple[Array, Array]:
     """The ids in the list at PATH, (N,) uint64, and their landmarks, (N,) int32."""
-    ids, landmarks = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
+    ids, landmarks = Growing(np.uint64), Growing(np.int32)
     for found, batch in columns_of(path, {"landmark_id": pa.int32()}):
-        ids.append(found)
-        landmarks.append(batch["landmark_id"].to_numpy())
-    return np.concatenate(ids), np.concatenate(landmarks)
+        ids.add(found)
+        landmarks.add(batch["landmark_id"].to_numpy())
+    return ids.whole(), landmarks.whole()
 
 
 def _clean(path: str) -> tuple[Array, Array]:
     """The same of a list that names the pictures of each landmark, parted by blanks."""
-    ids, landmarks = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
+    ids, landmarks = Growing(np.uint64), Growing(np.int32)
     for batch in row_batches(path, {"landmark_id": pa.int32(), "images": pa.string()}):
         parts = pc.split_pattern(batch["images"], " ")
-        ids.append(numbers(parts.flatten(), path))
+        ids.add(numbers(parts.flatten(), path))
         lengths = parts.value_lengths().to_numpy()
-        landmarks.append(np.repeat(batch["landmark_id"].to_numpy(), lengths))
-    return np.concatenate(ids), np.concatenate(landmarks)
+        landmarks.add(np.repeat(batch["landmark_id"].to_numpy(), lengths))
+    return ids.whole(), landmarks.whole()

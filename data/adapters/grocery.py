@@ -11,7 +11,8 @@ from pydantic import Field
 from data.adapters.archives import content_of
 from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
-from data.adapters.named import ARCHIVES, Pictures, lines_of, place_in, within
+from data.adapters.named import ARCHIVES, lines_of, place_in, within
+from data.adapters.pictures import Pictures
 from data.taxonomy import Retrieval
 
 CLASSES: Final = "classes.csv"
@@ -100,7 +101,7 @@ class Grocery(Columnar):
         place = place_in(self.root, "Grocery Store dataset", *PLACES).removesuffix(f"/{CLASSES}")
         folder = f"{MASTER}/dataset/" if place.endswith(ARCHIVES) else ""
         products = _products(within(place, folder + CLASSES))
-        pictures = Pictures(place, folder)
+        pictures = Pictures.within(place, folder.rstrip("/"))
         for split in filter(self.wants, self.card.splits):
             columns: dict[str, list[Any]]
             if split == ICONIC:

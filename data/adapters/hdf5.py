@@ -4,13 +4,15 @@ A file may name other files (external links, external and virtual data): those a
 a data set cannot have a file of this machine read in its name.
 """
 
+import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import IO, Any
 
 import numpy as np
 
-from data.adapters.archives import opened
+from data.adapters.archives import content_of, opened
+from data.adapters.reading import member_of
 from data.taxonomy import unknown
 
 OWN = frozenset({"#refs#", "#subsystem#"})
@@ -49,12 +51,17 @@ def hdf5(path: str) -> Iterator[Any]:
         raise ImportError(
             f"{path} is of MATLAB 7.3, which is HDF5: pip install 'nightjar[datasets]' reads it."
         ) from error
-    with opened(path) as stream:
+    with _seekable(path) as stream:
         try:
             with h5py.File(stream, "r") as file:
                 yield file
         except (OSError, RuntimeError, KeyError) as error:
             raise ValueError(f"{path} is damaged, or no HDF5 file: {error}.") from error
+
+
+def _seekable(path: str) -> AbstractContextManager[IO[bytes]]:
+    """The file at PATH; one in an archive is held in memory, for HDF5 goes to and fro in it."""
+    return io.BytesIO(content_of(path)) if member_of(path)[1] else opened(path)
 
 
 def member(group: Any, name: str) -> Any:
@@ -100,3 +107,53 @@ def value(node: Any) -> Any:
 def _kind(node: Any) -> str:
     """The class of a variable, as MATLAB calls it."""
     return bytes(node.attrs.get("MATLAB_class", b"")).decode("ascii", "replace")
+
+
+def numbers_in(file: Any, reference: Any, fields: Sequence[str]) -> list[list[float]]:
+    """The numbers in each of FIELDS of the array of structs that REFERENCE leads to, in FILE.
+
+    MATLAB writes one struct as its numbers, several as references to a number each. This is what
+    `value` does, by h5py's inner functions: for hundreds of thousands of structs it takes a fifth
+    of the time.
+
+    Raises:
+        KeyError: a field is not there.
+        ValueError: it lies in another file, or is no number; names it.
+    """
+    from h5py import h5d, h5l, h5r
+
+    group = h5r.dereference(reference, file.id)
+    found = []
+    for field in fields:
+        name = field.encode()
+        if group.links.get_info(name).type != h5l.TYPE_HARD:
+            raise ValueError(f"{file.filename}: {field!r} is a link, which no data needs: refused.")
+        array = _plain(file, h5d.open(group, name)).ravel()
+        several = array.tolist()
+        if array.dtype.kind == "O":
+            several = [_plain(file, h5r.dereference(one, file.id)).item() for one in several]
+        found.append([float(one) for one in several])
+    return found
+
+
+def text_at(file: Any, reference: Any) -> str:
+    """The text that REFERENCE leads to, in FILE, by the same inner functions.
+
+    Raises:
+        ValueError: it lies in another file.
+    """
+    from h5py import h5r
+
+    return "".join(map(chr, _plain(file, h5r.dereference(reference, file.id)).ravel()))
+
+
+def _plain(file: Any, node: Any) -> "np.ndarray[Any, np.dtype[Any]]":
+    """All of the dataset NODE of FILE, which lies in it."""
+    from h5py import h5d, h5s
+
+    made = node.get_create_plist()
+    if made.get_layout() == h5d.VIRTUAL or made.get_external_count():
+        raise ValueError(f"A part of {file.filename} lies in other files: refused.")
+    array = np.empty(node.shape, node.dtype)
+    node.read(h5s.ALL, h5s.ALL, array)
+    return array

@@ -2,19 +2,20 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, Literal
 
 import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from data.adapters.archives import entries
 from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
 from data.adapters.files import Run
 from data.adapters.hashnet import names_in
+from data.adapters.listed_splits import HASHING
 from data.adapters.objects import files_under
 from data.adapters.runs import Row, archive_run, rows_of, run_batches, sorted_run
 from data.adapters.stamps import stamp_of
@@ -41,12 +42,9 @@ class ImagenetOptions(Options):
         "", description="hashnet: train, test and database of 100 classes, by the lists of HashNet"
     )
 
-    @field_validator("lists")
-    @classmethod
-    def _say_the_splits(cls, lists: str, others: ValidationInfo) -> str:
-        if lists and others.data.get("splits"):
-            raise ValueError("its lists say the splits, and all of them come: name none")
-        return lists
+    def choices(self, official: Collection[str]) -> Collection[str]:
+        """The official splits, or those of the lists."""
+        return HASHING if self.lists else official
 
 
 class Ilsvrc2012(Columnar):
@@ -143,19 +141,25 @@ class Ilsvrc2012(Columnar):
     def _divided(self) -> Iterator[pa.RecordBatch]:
         lists = {split: f"{self.root}/hashnet/{split}.txt" for split in ("train", "test")}
         train, test = (names_in(path) for path in lists.values())
-        missing = set(train | test)
-        classes = {name[:9] for name in train}
-        for batch in self._train():
-            names = [key.rpartition("/")[2] for key in batch["key"].to_pylist()]
-            if names[0][:9] in classes:
-                missing.difference_update(names)
-                splits = ["train" if name in train else "database" for name in names]
-                yield batch.set_column(_SPLIT, LISTING.field(_SPLIT), pa.array(splits))
-        for batch in self._val():
-            names = pc.replace_substring(batch["key"], "val/", "")
-            batch = batch.filter(pc.is_in(names, value_set=pa.array(sorted(test))))
-            missing.difference_update(key.removeprefix("val/") for key in batch["key"].to_pylist())
-            yield batch.set_column(_SPLIT, LISTING.field(_SPLIT), pa.repeat("test", batch.num_rows))
+        missing: set[str] = set()
+        if self.wants("train") or self.wants("database"):
+            missing |= train
+            classes = {name[:9] for name in train}
+            for batch in self._train():
+                names = [key.rpartition("/")[2] for key in batch["key"].to_pylist()]
+                if names[0][:9] in classes:
+                    missing.difference_update(names)
+                    splits = ["train" if name in train else "database" for name in names]
+                    yield self.of_wanted_splits(_divided_as(batch, pa.array(splits)))
+        if self.wants("test"):
+            missing |= test
+            for batch in self._val():
+                names = pc.replace_substring(batch["key"], "val/", "")
+                batch = batch.filter(pc.is_in(names, value_set=pa.array(sorted(test))))
+                missing.difference_update(
+                    key.removeprefix("val/") for key in batch["key"].to_pylist()
+                )
+                yield _divided_as(batch, pa.repeat("test", batch.num_rows))
         if missing:
             raise FileNotFoundError(
                 f"{self.root} lacks {len(missing):,} pictures of its hashnet lists, first "
@@ -182,6 +186,11 @@ class Ilsvrc2012(Columnar):
                 wnids[row] = wnids[row] or told[stem]
         _tell(where, len(set(wnids)))
         yield from run_batches(run, "val", wnids, before="val/")
+
+
+def _divided_as(batch: pa.RecordBatch, splits: pa.Array) -> pa.RecordBatch:
+    """The rows of BATCH, of SPLITS."""
+    return batch.set_column(_SPLIT, LISTING.field(_SPLIT), splits)
 
 
 def _found(root: str, names: tuple[str, ...], what: str) -> str:

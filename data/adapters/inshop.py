@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
-from data.adapters.named import ARCHIVES, Pictures, fields_of, lines_of, place_in
+from data.adapters.named import fields_of, lines_of, place_in
+from data.adapters.pictures import Pictures
 from data.taxonomy import Retrieval
 
 LIST: Final = "list_eval_partition.txt"
@@ -76,7 +77,7 @@ class InShop(Columnar):
         place = place_in(
             self.root, "pictures of In-shop", "Img/img", "img", "Img/img.zip", "img.zip"
         )
-        pictures = Pictures(place, "img/" if place.endswith(ARCHIVES) else "")
+        pictures = Pictures.within(place, "img")
         wanted = [row for row in rows if self.wants(row[2])]
         columns = {
             "labels": [[item] for _, item, _ in wanted],

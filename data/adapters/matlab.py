@@ -53,6 +53,9 @@ class LastAxis:
         path: the MATLAB file, of version 5 to 7.
         name: its variable.
 
+    Attributes:
+        at: the slice that comes next.
+
     Raises:
         FileNotFoundError: the file is not there.
         ValueError: it is no such file, is damaged, or has no array of that name.
@@ -75,15 +78,15 @@ class LastAxis:
         """
         if not 0 <= row < len(self):
             raise IndexError(f"{self.path}: {self.name} has {len(self)} slices.")
-        if row < self._at:
+        if row < self.at:
             self.close()
             self._begin()
         elif self._broken:
             raise ValueError(self._broken)
         try:
-            while self._at <= row:
+            while self.at <= row:
                 content = next(self._slices)
-                self._at += 1
+                self.at += 1
         except ValueError as error:
             self._broken = str(error)
             raise
@@ -96,7 +99,7 @@ class LastAxis:
     def _begin(self) -> None:
         self._slices = self._read()
         next(self._slices)  # shape and numbers are known then
-        self._at = 0
+        self.at = 0
         self._broken = ""
 
     def _read(self) -> Generator[bytes, None, None]:

@@ -13,7 +13,7 @@ from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
 from data.adapters.columns import listing_batch
 from data.adapters.mirflickr_files import COUNT, FOLDER, Clusters, FolderTags, ZippedTags
-from data.adapters.pictures import Pictures, picture_runs, zipped_runs
+from data.adapters.pictures import Pictures, picture_runs, runs_lying_in
 from data.adapters.tag_files import read_tags
 from data.taxonomy import Retrieval
 
@@ -75,6 +75,7 @@ class Mirflickr1m(Columnar):
         layout="images0.zip to images9.zip or the folder images, and tags.zip or the folder tags; "
         "IND_clusters.txt or NIND_clusters.txt of mfnd.similarity.eu for clusters.",
         marks=("images[0-9].zip", "IND_clusters.txt"),
+        labels_in="IND_clusters.txt",
         verified="miniature",
         proof="Folders and zips of its layout that the tests write, with a few pictures each. No "
         "real file could be had.",
@@ -126,7 +127,7 @@ class Mirflickr1m(Columnar):
             archive = f"images{part}.zip"
             if not fs.exists(f"{path}/{archive}"):
                 raise FileNotFoundError(f"No images or {archive} in {self.root}.")
-            table = self._known(Pictures(zipped_runs(f"{self.root}/{archive}"), ""), archive)
+            table = self._known(Pictures(runs_lying_in(f"{self.root}/{archive}"), ""), archive)
             folders = table["id"].to_numpy() // FOLDER
             for folder in np.unique(folders):
                 start, stop = np.searchsorted(folders, [folder, folder + 1])

@@ -1,18 +1,18 @@
 """MNIST in its official layout: four idx files, compressed or not."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
 import fsspec
 import pyarrow as pa
 
-from data.adapters.arrays import Pixels, Rows, listed_rows, read_rows
+from data.adapters.arrays import Pixels, listed_rows, read_rows
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
+from data.adapters.held import Held
 from data.adapters.idx import idx_shape, load_idx
 from data.adapters.png import png_size
-from data.adapters.stamps import Stamp, stamp_of
+from data.adapters.stamps import stamp_of
 from data.taxonomy import Retrieval
 
 FILES: Final[Mapping[str, tuple[str, str]]] = {
@@ -129,13 +129,12 @@ def _found(root: str, name: str) -> str:
     raise FileNotFoundError(f"No {name} or {name}.gz in {root}, nor in its raw or MNIST/raw.")
 
 
-def _pictures(path: str) -> Rows:
-    return _pictures_as_of(path, stamp_of(path))
-
-
-@lru_cache(maxsize=1)
-def _pictures_as_of(path: str, stamped: Stamp) -> Pixels:
+def _array(path: str) -> Pixels:
     pictures = load_idx(path)
     if pictures.ndim != 3 or pictures.dtype != "u1":
         raise ValueError(f"{path} holds {pictures.shape} {pictures.dtype}: no pictures.")
     return pictures
+
+
+_pictures: Final = Held(_array, len(FILES))
+"""The pictures of both splits, 55 MB."""

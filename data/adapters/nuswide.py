@@ -1,8 +1,6 @@
 """NUS-WIDE in its official layout: photographs of Flickr, 81 concepts, tags, three protocols."""
 
-import hashlib
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any, Final, Literal
 
@@ -25,6 +23,7 @@ from data.adapters.nuswide_files import (
     read_names,
 )
 from data.adapters.pictures import Pictures, picture_runs
+from data.adapters.placeholders import placeholders
 from data.adapters.unpacked import Unpacked
 from data.taxonomy import Retrieval
 
@@ -227,29 +226,19 @@ class Nuswide(Columnar):
 
     def _real(self, uris: Any, sizes: pa.Array | None) -> pa.Array:
         """Which of the files are no placeholder, where placeholders are to be found."""
-        kept = np.ones(len(uris), dtype=np.bool_)
-        least = self.options.placeholders
+        kept = pa.repeat(True, len(uris))
         if sizes is None or not len(sizes):
-            return pa.array(kept)
-        lengths, groups, counts = np.unique(
-            sizes.to_numpy(), return_inverse=True, return_counts=True
-        )
-        if not least:
-            for length in lengths[(counts >= SUSPECT) & (lengths > 0)]:
-                log.warning("%s: %d files of %d bytes each: are they placeholders?", self.root,
-                            counts[lengths == length][0], length)  # fmt: skip
-            return pa.array(kept)
-        suspects = np.flatnonzero((counts >= least)[groups] & (lengths > 0)[groups])
-        contents = self.read(uris.take(pa.array(suspects)).to_pylist())
-        digests = [
-            hashlib.sha256(content).digest() if isinstance(content, bytes) else b""
-            for content in contents
-        ]
-        repeated = {digest for digest, count in Counter(digests).items() if count >= least} - {b""}
-        for row, digest in zip(suspects, digests, strict=True):
-            kept[row] = digest not in repeated
-        log.warning("%s: %d files are placeholders, left out", self.root, int((~kept).sum()))
-        return pa.array(kept)
+            return kept
+        if not self.options.placeholders:
+            lengths, counts = np.unique(sizes.to_numpy(), return_counts=True)
+            for length, count in zip(lengths, counts, strict=True):
+                if length and count >= SUSPECT:
+                    log.warning("%s: %d files of %d bytes each: are they placeholders?", self.root,
+                                count, length)  # fmt: skip
+            return kept
+        fakes = placeholders(lambda: [(uris, sizes)], self.options.placeholders, self.read)
+        log.warning("%s: %d files are placeholders, left out", self.root, len(fakes))
+        return pc.invert(pc.is_in(uris, value_set=fakes))
 
 
 def _ids(short: pa.Array) -> pa.Array:

@@ -11,22 +11,20 @@ import gzip
 import io
 import lzma
 import sys
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import IO, Any, Final, cast
 
 from data.adapters.archives import Entry
+from data.adapters.forward import Readers
 from data.adapters.headers import DamagedTar, headers
 from data.adapters.reading import place_of, read_uri, read_uris
 from data.adapters.stamps import Stamp, stamp_of
 
 PIECE: Final = 1 << 20
 """Bytes that are read, or unpacked and thrown away, at once."""
-
-HELD: Final = 16
-"""Places in packed files that are remembered while nobody reads there; 1.2 MB each, more of xz."""
 
 BROKEN: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 """What a packed file that is cut or damaged raises."""
@@ -89,7 +87,10 @@ def _ranges(path: str, uris: Sequence[str]) -> Iterator[bytes | OSError]:
     for uri in uris:
         place = place_of(uri)
         try:
-            content = _PLACES.range(path, stamped, place.offset, place.length or 0)
+            with _PLACES.before(
+                (path, stamped), place.offset, partial(_Unpacking, path, stamped)
+            ) as unpacking:
+                content = unpacking.range(place.offset, place.length or 0)
         except OSError as error:
             yield error
             continue
@@ -103,7 +104,6 @@ class _Unpacking:
     """The file at PATH as it was when STAMPED, and how far it has been unpacked."""
 
     def __init__(self, path: str, stamped: Stamp) -> None:
-        self.of = (path, stamped)
         self.stream = _unpacked(path, stamped.size)
         self.at = 0
         self.broken = False
@@ -126,32 +126,8 @@ class _Unpacking:
         return content
 
 
-class _Places:
-    """The places where nobody reads now, the one left last at the end; threads share them."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.left: list[_Unpacking] = []
-
-    def range(self, path: str, stamped: Stamp, offset: int, length: int) -> bytes:
-        """LENGTH bytes from OFFSET on of what PATH unpacks to, from the nearest place behind."""
-        place = self._nearest((path, stamped), offset) or _Unpacking(path, stamped)
-        content = place.range(offset, length)  # where it raises, nobody goes on from there
-        with self.lock:
-            self.left.append(place)
-            del self.left[:-HELD]
-        return content
-
-    def _nearest(self, of: tuple[str, Stamp], offset: int) -> _Unpacking | None:
-        with self.lock:
-            behind = [place for place in self.left if place.of == of and place.at <= offset]
-            nearest = max(behind, key=lambda place: place.at, default=None)
-            if nearest:
-                self.left.remove(nearest)
-            return nearest
-
-
-_PLACES: Final = _Places()
+_PLACES: Final = Readers[_Unpacking]()
+"""Where packed files were left; 1.2 MB each, more of xz."""
 
 
 def _unpacked(path: str, size: int) -> IO[bytes]:

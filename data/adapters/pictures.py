@@ -1,20 +1,26 @@
-"""The pictures of a dataset that names them in tables: where each lies, in a folder or in zips.
+"""The pictures of a place, a folder, a prefix or an archive, and those that a dataset's lists name.
 
 Names are looked up among the files that are there, so that a folder or an archive is listed once
-and no file is asked for by itself.
+and no file is asked for by itself: in a bucket that would be a request each.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.adapters.files import Run
+from data.adapters.columns import listing_batch
+from data.adapters.files import ROWS, Run
+from data.adapters.named import ARCHIVES
+from data.adapters.names import IMAGES
 from data.adapters.objects import files_under
-from data.adapters.runs import archive_rows, below, runs_of
+from data.adapters.packed import is_packed
+from data.adapters.runs import archive_rows, archive_run, below, runs_of
+from data.adapters.stamps import stamp_of
 
 JPEG: Final = frozenset({"jpg", "jpeg"})
 
@@ -31,13 +37,43 @@ _FOUND: Final = pa.schema(
 log = logging.getLogger(__name__)
 
 
+def runs_lying_in(place: str, folder: str = "", suffixes: frozenset[str] = JPEG) -> Iterator[Run]:
+    """The files of PLACE below FOLDER that end in one of SUFFIXES, as they lie.
+
+    PLACE is a folder, a prefix or an archive, packed or not; a key is the path below FOLDER, which
+    may be empty. Those of an archive carry its stamp.
+
+    Raises:
+        FileNotFoundError: the place is not there.
+        ValueError: the archive is cut, damaged or none; names it.
+    """
+    if place.endswith(ARCHIVES):
+        key_of = below(f"{folder}/" if folder else "", suffixes)
+        return runs_of(archive_rows(place, key_of))
+    return files_under(f"{place}/{folder}".rstrip("/"), suffixes, "all")
+
+
+def runs_in(place: str, folder: str, suffixes: frozenset[str]) -> Iterator[Run]:
+    """The same in the order of their keys; of an archive all names are held.
+
+    Raises:
+        FileNotFoundError: the place is not there, or the archive has nothing below FOLDER.
+        ValueError: the archive is cut, damaged or none, or has a file twice; names it.
+    """
+    if not place.endswith(ARCHIVES):
+        yield from runs_lying_in(place, folder, suffixes)
+        return
+    key_of = below(f"{folder}/" if folder else "", suffixes)
+    run = archive_run(place, stamp_of(place), key_of)
+    if not run.keys:
+        raise FileNotFoundError(f"{place} holds no picture in {folder or 'it'}.")
+    yield run
+
+
 def picture_runs(
     root: str, folder: str, *archives: str, suffixes: frozenset[str] = JPEG
 ) -> Iterator[Run]:
-    """The JPEG files of FOLDER under ROOT, or else those in FOLDER of the first of ARCHIVES there.
-
-    The keys are paths below FOLDER. FOLDER may be empty: the root itself, or all of an archive.
-    Other files than JPEGs are found by their SUFFIXES.
+    """The files of FOLDER under ROOT, or else those in FOLDER of the first of ARCHIVES there.
 
     Raises:
         FileNotFoundError: neither the folder nor one of the archives is in ROOT; names them.
@@ -45,19 +81,11 @@ def picture_runs(
     """
     fs, path = fsspec.url_to_fs(root)
     if fs.isdir(f"{path}/{folder}".rstrip("/")):
-        yield from files_under(f"{root}/{folder}".rstrip("/"), suffixes, "all")
-        return
+        return runs_lying_in(root, folder, suffixes)
     for archive in archives:
         if fs.exists(f"{path}/{archive}"):
-            yield from zipped_runs(f"{root}/{archive}", folder, suffixes)
-            return
+            return runs_lying_in(f"{root}/{archive}", folder, suffixes)
     raise FileNotFoundError(f"No {' or '.join((folder, *archives))} in {root}.")
-
-
-def zipped_runs(archive: str, folder: str = "", suffixes: frozenset[str] = JPEG) -> Iterator[Run]:
-    """The JPEG files in FOLDER of ARCHIVE, in its order; each has the time stamp of the archive."""
-    key_of = below(f"{folder}/" if folder else "", suffixes)
-    return runs_of(archive_rows(archive, key_of))
 
 
 class Pictures:
@@ -71,10 +99,34 @@ class Pictures:
         ]
         self.table = pa.Table.from_batches(batches, _FOUND).combine_chunks()
 
+    @classmethod
+    def within(cls, place: str, folder: str = "") -> "Pictures":
+        """The image files of PLACE, a folder, a prefix or an archive, by their paths below FOLDER.
+
+        FOLDER is one of the archive; it is not looked at where PLACE is none.
+        """
+        archive = place.endswith(ARCHIVES)
+        folder = folder if archive else ""
+        below_it = f"{place}::{folder}" if archive else place
+        return cls(runs_lying_in(place, folder, frozenset(IMAGES)), below_it.rstrip("/"))
+
+    def batches(
+        self, names: Sequence[str], columns: Mapping[str, Sequence[Any] | pa.Array]
+    ) -> Iterator[pa.RecordBatch]:
+        """NAMES as rows of a listing, with COLUMNS as long; the keys are the names, if not told.
+
+        They come in their own order; those of a packed archive as they lie in it, for going back in
+        it would begin anew.
+        """
+        batch = listing_batch(len(names), {"key": names, **columns, **self.columns(names)})
+        if is_packed(self.place.partition("::")[0]):
+            batch = batch.take(self._as_they_lie(names))
+        for start in range(0, len(names), ROWS):
+            yield batch.slice(start, ROWS)
+
     def uris(self, keys: Sequence[str]) -> list[str]:
         """The uri of each of KEYS; empty where there is no such file."""
-        names = pa.array(keys, pa.string())
-        rows = pc.index_in(names, value_set=self.table["key"].combine_chunks())
+        rows = self._rows(pa.array(keys, pa.string()))
         found: list[str] = pc.fill_null(pc.take(self.table["uri"], rows), "").to_pylist()
         return found
 
@@ -85,8 +137,7 @@ class Pictures:
         it is asked for its bytes, and the answer says that it is missing. How many, is logged.
         """
         names = keys if isinstance(keys, pa.Array) else pa.array(keys, pa.string())
-        there = self.table["key"]
-        rows = pc.index_in(names, value_set=there.combine_chunks())
+        rows = self._rows(names)
         if rows.null_count:
             first = names.filter(pc.is_null(rows))[0]
             log.warning("%s: %d pictures missing, first %s", self.place, rows.null_count, first)
@@ -101,3 +152,12 @@ class Pictures:
             "mtime": pc.fill_null(found["mtime"], 0),
             "etag": pc.fill_null(found["etag"], ""),
         }
+
+    def _rows(self, names: pa.Array) -> pa.Array:
+        """The row of each of NAMES in the table; null where there is no such file."""
+        return pc.index_in(names, value_set=self.table["key"].combine_chunks())
+
+    def _as_they_lie(self, names: Sequence[str]) -> pa.Array:
+        """The order of NAMES by their rows; those that are not there last."""
+        rows = pc.fill_null(self._rows(pa.array(names, pa.string())), self.table.num_rows)
+        return pa.array(np.argsort(rows.to_numpy(), kind="stable"))

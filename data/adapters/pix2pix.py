@@ -2,8 +2,10 @@
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final, Literal
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
@@ -13,10 +15,11 @@ from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
 from data.adapters.columns import at_most_one, listing_batch
 from data.adapters.files import Run
-from data.adapters.named import place_in
+from data.adapters.named import ARCHIVES, place_in
 from data.adapters.objects import files_under
+from data.adapters.packed import read_packed
 from data.adapters.png import png, png_size
-from data.adapters.reading import read_uri
+from data.adapters.runs import archive_rows, runs_of
 from data.taxonomy import Retrieval
 
 SIDE: Final = 256
@@ -24,6 +27,8 @@ SIZE: Final = png_size(SIDE, SIDE, 3)
 """Bytes of every half as `Pix2Pix.read` gives it."""
 
 HALVES: Final[Mapping[str, slice]] = {"left": slice(0, SIDE), "right": slice(SIDE, 2 * SIDE)}
+PARTS: Final = ("train", "val")
+SETS: Final = ("edges2shoes", "edges2handbags")
 HOME: Final = "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
 
 
@@ -38,11 +43,13 @@ class Pix2PixOptions(Options):
 class Pix2Pix(Columnar):
     """A drawing asks, and the photograph that it was made from answers.
 
-    The root is the unpacked folder of one set, ``edges2shoes`` or ``edges2handbags``: ``train`` and
-    ``val`` hold ``1_AB.jpg`` and so on, 512x256, drawing and photograph side by side. Each half is
-    a picture of its own, of split ``sketch-train``, ``photo-train``, ``sketch-val`` or
+    The root is ``edges2shoes.tar.gz`` or ``edges2handbags.tar.gz``, or holds one of them as it was
+    downloaded, which is read in place; or it is the folder that is in it. ``train`` and ``val``
+    hold ``1_AB.jpg`` and so on, 512x256, drawing and photograph side by side. Each half is a
+    picture of its own, of split ``sketch-train``, ``photo-train``, ``sketch-val`` or
     ``photo-val``; both carry the pair as their label, ``val/1``. Keys are ``sketch-val/1``; the
-    halves of a file follow each other, in the order of the files' names.
+    halves of a file follow each other, in the order of the files' names, or as they lie in the
+    archive.
 
     A half has no bytes of its own, so it is handed out as a PNG of its pixels without compression,
     as `data.adapters.png` writes it. A uri is ``FILE#left`` or ``FILE#right``; the two in turn cost
@@ -83,7 +90,8 @@ class Pix2Pix(Columnar):
                 md5="815592f22fa7f7534a286a25bb73bf03",
             ),
         ),
-        layout="The unpacked folder of one set with train and val. The splits count the shoes; "
+        layout="The .tar.gz of one set as it was downloaded, or the folder that is in it, with "
+        "train and val. The splits count the shoes; "
         "handbags are 138,567 and 200 pairs.",
         marks=("edges2shoes*", "edges2handbags*"),
         verified="part of the real files",
@@ -103,14 +111,13 @@ class Pix2Pix(Columnar):
 
         Raises:
             FileNotFoundError: the folder of a split is missing; names it.
-            ValueError: a file has another name than those of pairs.
+            ValueError: the archive is cut, or a file has another name than those of pairs.
         """
-        for half in ("train", "val"):
-            if not any(self.wants(f"{kind}-{half}") for kind in ("sketch", "photo")):
-                continue
-            folder = place_in(self.root, f"{half} of pix2pix", half)
-            for run in files_under(folder, frozenset({"jpg"}), "all"):
-                yield self.of_wanted_splits(_batch(folder, run, half, self.options.drawing))
+        for where, run in _runs(self.root, [half for half in PARTS if self._asks(half)]):
+            yield self.of_wanted_splits(_batch(where, run, self.options.drawing))
+
+    def _asks(self, half: str) -> bool:
+        return any(self.wants(f"{kind}-{half}") for kind in ("sketch", "photo"))
 
     def read(self, uris: Sequence[str]) -> Iterator[bytes | OSError]:
         """The halves of URIS as PNG."""
@@ -131,22 +138,60 @@ class Pix2Pix(Columnar):
                 yield content
 
 
-def _batch(folder: str, run: Run, half: str, drawing: str) -> pa.RecordBatch:
+def _runs(root: str, halves: Sequence[str]) -> Iterator[tuple[str, Run]]:
+    """Where they lie, and the files of HALVES; keys are ``HALF/NUMBER_AB.jpg``."""
+    archive = _archive(root)
+    missing = set(halves)
+    if archive:
+        for run in runs_of(archive_rows(archive, partial(_key, halves))):
+            missing.difference_update(key.partition("/")[0] for key in run.keys)
+            yield archive, run
+        if missing:
+            raise FileNotFoundError(f"No {min(missing)} of pix2pix in {archive}.")
+        return
+    for half in halves:
+        place = place_in(root, f"{half} of pix2pix", half)
+        for run in files_under(place, frozenset({"jpg"}), "all"):
+            run.keys = [f"{half}/{key}" for key in run.keys]
+            yield place, run
+
+
+def _archive(root: str) -> str:
+    """The archive that ROOT is, or that it holds instead of folders; empty where there is none."""
+    if root.endswith(ARCHIVES):
+        return root
+    fs, path = fsspec.url_to_fs(root)
+    if any(fs.isdir(f"{path}/{half}") for half in PARTS):
+        return ""
+    names = (f"{one}{suffix}" for suffix in (".tar", ".tar.gz") for one in SETS)
+    return next((f"{root}/{name}" for name in names if fs.exists(f"{path}/{name}")), "")
+
+
+def _key(halves: Sequence[str], name: str) -> str:
+    """What the file NAME of an archive is called below the folder of its set."""
+    half, slash, file = name.removeprefix("./").partition("/")[2].partition("/")
+    wanted = slash and half in halves and file.endswith(".jpg")
+    return f"{half}/{file}" if wanted else ""
+
+
+def _batch(where: str, run: Run, drawing: str) -> pa.RecordBatch:
     """The halves of the files of RUN, the drawing of each before its photograph."""
-    numbers = [key.removesuffix("_AB.jpg") for key in run.keys]
-    for number, key in zip(numbers, run.keys, strict=True):
-        if number == key or "/" in key:
-            raise ValueError(f"{folder} holds {key!r}: a pair is called NUMBER_AB.jpg.")
+    pairs = [key.removesuffix("_AB.jpg") for key in run.keys]
+    for pair, key in zip(pairs, run.keys, strict=True):
+        if pair == key or pair.count("/") != 1:
+            raise ValueError(f"{where} holds {key!r}: a pair is called NUMBER_AB.jpg.")
     photo = "right" if drawing == "left" else "left"
-    rows = 2 * len(numbers)
+    rows = 2 * len(pairs)
+    splits = [f"{kind}-{pair.partition('/')[0]}" for pair in pairs for kind in ("sketch", "photo")]
+    numbers = [pair.partition("/")[2] for pair in pairs for _ in range(2)]
     columns = {
-        "key": [f"{kind}-{half}/{number}" for number in numbers for kind in ("sketch", "photo")],
+        "key": [f"{split}/{number}" for split, number in zip(splits, numbers, strict=True)],
         "uri": [f"{uri}#{side}" for uri in run.uris for side in (drawing, photo)],
         "size": pa.repeat(SIZE, rows),
         "mtime": np.repeat(np.array(run.mtimes, np.int64), 2).tolist(),
         "etag": [etag for etag in run.etags for _ in range(2)],
-        "labels": at_most_one([f"{half}/{number}" for number in numbers for _ in range(2)]),
-        "split": [f"{kind}-{half}" for _ in numbers for kind in ("sketch", "photo")],
+        "labels": at_most_one([pair for pair in pairs for _ in range(2)]),
+        "split": splits,
     }
     return listing_batch(rows, columns)
 
@@ -155,7 +200,7 @@ def _pixels(path: str) -> Pixels:
     """The pixels of the pair in the file at PATH, (256, 512, 3)."""
     from PIL import Image  # a source that is not read needs no decoder
 
-    content = read_uri(path)
+    (content,) = read_packed([path])
     if isinstance(content, OSError):
         raise content
     try:

@@ -1,19 +1,19 @@
 """QMUL chairs: sketches of chairs and the chair that each was drawn after, as MATLAB arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from data.adapters.arrays import Pixels, Rows, listed_rows, read_rows
+from data.adapters.arrays import Pixels, listed_rows, read_rows
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
+from data.adapters.held import Held
 from data.adapters.matlab import load
 from data.adapters.named import place_in
 from data.adapters.png import png_size
-from data.adapters.stamps import Stamp, stamp_of
+from data.adapters.stamps import stamp_of
 from data.taxonomy import Retrieval
 
 SIDE: Final = 256
@@ -87,18 +87,17 @@ class QmulChairs(Columnar):
             yield from listed_rows(path, split, pairs, SIZE, stamp_of(path))
 
     def read(self, uris: Sequence[str]) -> Iterator[bytes | OSError]:
-        """The pictures of URIS as PNG, a file held at a time."""
+        """The pictures of URIS as PNG; the files are held."""
         return read_rows(uris, _pictures)
 
 
-def _pictures(path: str) -> Rows:
-    return _pictures_as_of(path, stamp_of(path))
-
-
-@lru_cache(maxsize=1)
-def _pictures_as_of(path: str, stamped: Stamp) -> Pixels:
+def _array(path: str) -> Pixels:
     pictures = load(path, "data")["data"]
     shape = getattr(pictures, "shape", ())
     if len(shape) != 3 or shape[1:] != (SIDE, SIDE) or pictures.dtype != "u1":
         raise ValueError(f"{path}: 'data' should be (N, {SIDE}, {SIDE}) uint8 and is {shape}.")
     return np.ascontiguousarray(pictures)
+
+
+_pictures: Final = Held(_array, 4)
+"""The pictures of all files, 39 MB."""

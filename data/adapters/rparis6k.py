@@ -15,7 +15,7 @@ class Rparis6k(Revisited):
         about="6,392 photographs of Paris, 70 of which ask for a building by its box.",
         labels="a query's own name, and the queries that a picture answers at the level of the "
         "options; as tags of a query which pictures are easy, hard or junk for it",
-        says=("multi", "tags", "boxes"),
+        says=("multi", "answers", "query boxes"),
         retrievals=(Retrieval.INSTANCE, Retrieval.OBJECT),
         cite="Radenovic, Iscen, Tolias, Avrithis, Chum, Revisiting Oxford and Paris: Large-Scale "
         "Image Retrieval Benchmarking, CVPR 2018; pictures: Philbin, Chum, Isard, Sivic, "

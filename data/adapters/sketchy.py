@@ -8,10 +8,10 @@ from pydantic import Field
 
 from data.adapters.base import Columnar, Options
 from data.adapters.card import Card, Source
-from data.adapters.columns import at_most_one
 from data.adapters.files import Run
-from data.adapters.named import lines_of, place_in, run_batch, runs_in
-from data.adapters.runs import rows_of
+from data.adapters.named import lines_of, place_in
+from data.adapters.pictures import runs_in
+from data.adapters.runs import rows_of, run_batches
 from data.taxonomy import Retrieval
 
 KINDS: Final[Mapping[str, str]] = {"photo": "jpg", "sketch": "png"}
@@ -103,7 +103,10 @@ class Sketchy(Columnar):
                 fit = _without(run, unfit) if kind == "sketch" else run
                 photos = [_photo(f"{home}/{folder}", key, kind) for key in fit.keys]
                 missing.difference_update(photos)
-                yield self.of_wanted_splits(_batch(fit, kind, photos, test))
+                labels = [photo.partition("/")[0] for photo in photos]
+                splits = [f"{kind}-{'test' if photo in test else 'train'}" for photo in photos]
+                for batch in run_batches(fit, splits, labels, before=f"{kind}/"):
+                    yield self.of_wanted_splits(batch)
             if missing:
                 raise ValueError(
                     f"{home}/{folder} lacks {len(missing)} photographs of {TEST}, first "
@@ -142,11 +145,3 @@ def _without(run: Run, unfit: set[str]) -> Run:
         if row[0].rpartition("/")[2].removesuffix(".png") not in unfit:
             kept.add(*row)
     return kept
-
-
-def _batch(run: Run, kind: str, photos: list[str], test: set[str]) -> pa.RecordBatch:
-    columns = {
-        "labels": at_most_one([photo.partition("/")[0] for photo in photos]),
-        "split": [f"{kind}-{'test' if photo in test else 'train'}" for photo in photos],
-    }
-    return run_batch(run, [f"{kind}/{key}" for key in run.keys], columns)

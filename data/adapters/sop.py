@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
 from data.adapters.columns import at_most_one
-from data.adapters.named import ARCHIVES, Pictures, place_in, within
+from data.adapters.named import ARCHIVES, place_in, within
+from data.adapters.pictures import Pictures
 from data.adapters.rows import Dialect, row_batches
 from data.taxonomy import Retrieval
 
@@ -67,7 +68,7 @@ class Sop(Columnar):
         place = place_in(root, "Stanford Online Products", FOLDER, f"{FOLDER}.zip", LISTS["train"])
         place = place.removesuffix(f"/{LISTS['train']}")
         folder = f"{FOLDER}/" if place.endswith(ARCHIVES) else ""
-        pictures = Pictures(place, folder)
+        pictures = Pictures.within(place, FOLDER)
         for split in filter(self.wants, LISTS):
             for rows in row_batches(within(place, folder + LISTS[split]), KINDS, Dialect(" ")):
                 columns = {

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import lru_cache, partial
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from data.adapters.arrays import listed_rows, read_rows
+from data.adapters.arrays import Pixels, listed_rows, read_rows
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
+from data.adapters.forward import Readers
 from data.adapters.matlab import LastAxis, load
 from data.adapters.png import png_size
-from data.adapters.stamps import stamp_of
+from data.adapters.stamps import Stamp, stamp_of
 from data.taxonomy import Retrieval
 
 SIDE: Final = 32
@@ -31,7 +33,8 @@ class Svhn(Columnar):
 
     The dataset holds pixels and no image files, so a picture is handed out as a PNG that is made on
     the spot. A uri is ``FILE#ROW``. The pictures of a file lie one after the other in one packed
-    stream: they are read in their order, none is held, and going back begins anew.
+    stream: they are read in their order, in one call or many, and none is held; going back begins
+    anew.
     """
 
     card = Card(
@@ -81,7 +84,7 @@ class Svhn(Columnar):
         traps=(
             "Label 10 stands for the digit 0.",
             "Pictures lie along the last axis, and columns before rows.",
-            "Format 1, whole house numbers with a box a digit, is not read by this adapter.",
+            "Format 1, whole house numbers with a box a digit, is svhn-full.",
         ),
     )
 
@@ -95,11 +98,9 @@ class Svhn(Columnar):
         for split in filter(self.wants, self.card.splits):
             path = f"{self.root}/{split}_32x32.mat"
             labels = np.ravel(load(path, "y")["y"])
-            with closing(_pictures(path)) as pictures:
-                if len(pictures) != len(labels):
-                    raise ValueError(
-                        f"{path} has {len(pictures)} pictures and {len(labels)} labels."
-                    )
+            count = len(_Pictures(path))
+            if count != len(labels):
+                raise ValueError(f"{path} has {count} pictures and {len(labels)} labels.")
             if not np.isin(labels, np.arange(1, 11)).all():
                 raise ValueError(f"{path}: a label is not one of 1 to 10.")
             digits = pa.array(labels.astype(np.int64) % 10).cast(pa.string())
@@ -107,10 +108,41 @@ class Svhn(Columnar):
 
     def read(self, uris: Sequence[str]) -> Iterator[bytes | OSError]:
         """The pictures of URIS as PNG; in the order of the listing they cost one pass."""
-        return read_rows(uris, _pictures)
+        return read_rows(uris, _Pictures)
 
 
-def _pictures(path: str) -> LastAxis:
+class _Pictures:
+    """The pictures of the file at PATH; whoever reads goes on where somebody stopped before."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.stamped = path, stamp_of(path)
+        self.count = _count(path, self.stamped)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, row: int, /) -> Pixels:
+        damage: ValueError | None = None
+        with _READERS.before(
+            (self.path, self.stamped), row, partial(_begun, self.path)
+        ) as pictures:
+            try:
+                return pictures[row]
+            except ValueError as error:  # it remembers how far it could be read
+                damage = error
+        raise damage
+
+
+_READERS: Final = Readers[LastAxis]()
+
+
+@lru_cache(maxsize=8)
+def _count(path: str, stamped: Stamp) -> int:
+    with closing(_begun(path)) as pictures:
+        return len(pictures)
+
+
+def _begun(path: str) -> LastAxis:
     pictures = LastAxis(path, "X")
     if pictures.shape[:-1] != (SIDE, SIDE, 3) or pictures.numbers != "u1":
         pictures.close()

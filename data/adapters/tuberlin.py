@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
-from data.adapters.columns import at_most_one
-from data.adapters.named import ARCHIVES, place_in, run_batch, runs_in
+from data.adapters.named import place_in
+from data.adapters.pictures import runs_in
+from data.adapters.runs import run_batches
 from data.taxonomy import Retrieval
 
 ZIP: Final = "sketches_png.zip"
@@ -60,13 +61,9 @@ class TuBerlin(Columnar):
         """
         root = self.root.removesuffix(f"/{ZIP}").removesuffix("/png")
         place = place_in(root, "TU-Berlin", "png", ZIP)
-        folder = "png/" if place.endswith(ARCHIVES) else ""
+        folder = "png" if place.endswith(ZIP) else ""
         for run in runs_in(place, folder, frozenset({"png"})):
             for key in run.keys:
                 if key.count("/") != 1:
                     raise ValueError(f"{place} holds {key!r}, which is in no class.")
-            columns = {
-                "labels": at_most_one([key.partition("/")[0] for key in run.keys]),
-                "split": [ALL] * len(run.keys),
-            }
-            yield run_batch(run, run.keys, columns)
+            yield from run_batches(run, ALL, [key.partition("/")[0] for key in run.keys])

@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from data.adapters.base import Columnar
 from data.adapters.card import Card, Source
-from data.adapters.columns import at_most_one
-from data.adapters.named import ARCHIVES, place_in, run_batch, runs_in
+from data.adapters.named import place_in
+from data.adapters.pictures import runs_in
+from data.adapters.runs import run_batches
 from data.taxonomy import Retrieval
 
 ALL: Final = "all"
@@ -64,7 +65,7 @@ class UkBench(Columnar):
         """
         root = self.root.removesuffix("/ukbench.zip").removesuffix("/full")
         place = place_in(root, "UKBench", "full", "ukbench.zip")
-        for run in runs_in(place, "full/" if place.endswith(ARCHIVES) else "", frozenset({"jpg"})):
+        for run in runs_in(place, "full" if place.endswith(".zip") else "", frozenset({"jpg"})):
             things = []
             for key in run.keys:
                 found = _NAME.fullmatch(key)
@@ -73,5 +74,4 @@ class UkBench(Columnar):
                         f"{place} holds {key!r}: pictures are called ukbench00000.jpg."
                     )
                 things.append(str(int(found[1]) // EACH))
-            columns = {"labels": at_most_one(things), "split": [ALL] * len(things)}
-            yield run_batch(run, run.keys, columns)
+            yield from run_batches(run, ALL, things)

@@ -3,7 +3,7 @@
 import html
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 import fsspec
@@ -19,6 +19,8 @@ from data.adapters.objects import files_under
 from data.adapters.rows import column_names, row_batches
 from data.adapters.runs import archive_run, rows_of, run_batches, sorted_run
 from data.adapters.stamps import stamp_of
+from data.adapters.unpacked import Unpacked
+from data.adapters.utzap50k_pairs import pair_batches
 from data.taxonomy import Retrieval
 
 HOME: Final = "https://vision.cs.utexas.edu/projects/finegrained/utzap50k"
@@ -47,6 +49,9 @@ class ZapOptions(Options):
     attributes: bool = Field(
         True, description="tags from meta-data.csv; without them it is not asked for"
     )
+    fold: int = Field(
+        0, ge=0, le=10, description="of the table pairs: 0 all, 1 to 10 an official division"
+    )
 
 
 class UtZap50k(Columnar):
@@ -63,6 +68,9 @@ class UtZap50k(Columnar):
     has neither dot nor escape, so that it is the same in all. A row of meta-data.csv is that of a
     picture by category, subcategory and CID, else by the CID alone, where ``-`` stands for the
     ``.`` of the file's name. Rows and pictures that find no partner are counted, named and logged.
+
+    The table ``pairs`` says of pairs of pictures which of the two is more open, pointy, sporty or
+    comfortable, as `data.adapters.utzap50k_pairs` has it.
     """
 
     card = Card(
@@ -86,7 +94,8 @@ class UtZap50k(Columnar):
                 form="images-square",
             ),
         ),
-        layout="The zips as they were downloaded, or the folders that are in them.",
+        layout="The zips as they were downloaded, or the folders that are in them; image-path.mat, "
+        "zappos-labels.mat and zappos-labels-fg.mat of the data for the table pairs.",
         marks=("ut-zap50k-*",),
         verified="miniature",
         proof="Zips and folders that the tests write with the documented odd names, each with the "
@@ -97,6 +106,7 @@ class UtZap50k(Columnar):
             "The CID of a row has a dash where the name of its picture has a dot.",
             "A cell holds several values, parted by semicolons, or none.",
             "Some rows and pictures have no partner: they are counted and named.",
+            "The pairs count pictures from 1, in the order of image-path.mat and not of the keys.",
             "The split of 8,000 queries that papers use was never published: it is drawn from a "
             "seed by the protocol, not by the dataset.",
         ),
@@ -119,6 +129,15 @@ class UtZap50k(Columnar):
         labels = ["/".join(key.split("/")[:depth]) for key in run.keys]
         tags = _tags(_meta(self.root), run.keys) if self.options.attributes else None
         yield from run_batches(run, "all", labels, tags)
+
+    def tables(self) -> Mapping[str, Callable[[], Iterator[pa.RecordBatch]]]:
+        """The pairs of pictures that people compared."""
+        return {"pairs": self._pairs}
+
+    def _pairs(self) -> Iterator[pa.RecordBatch]:
+        keys = _run(_pictures(self.root, self.options.pictures)).keys
+        files = Unpacked(self.root, DATA, (META[0].removesuffix(META[1]),))
+        return pair_batches(files, keys, plain, self.options.fold)
 
 
 def plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Verbs about datasets: what there is, and getting it."""
+"""Verbs about datasets: what there is, what is said beside it, and getting it."""
 
 import time
 from pathlib import Path
@@ -42,6 +42,42 @@ def datasets(
     if card.sources:
         typer.echo("")
         show.table(cards.file_rows(card), head=cards.FILES)
+
+
+@app.command()
+def table(
+    name: Annotated[str, typer.Argument(help="A dataset, as `nightjar datasets` calls it.")],
+    what: Annotated[str, typer.Argument(metavar="TABLE", help="One of its tables.")],
+    root: Annotated[str, typer.Option(help="Where its files lie; datasets/NAME if left out.")] = "",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD=VALUE", help="An option of the source; may be repeated."),
+    ] = None,
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Only rows of these keys, one a line.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print as CSV what dataset NAME says beside its pictures: of pairs, of authors.
+
+    A key of --keys of which it says nothing is told, and the command ends with exit code 1.
+    """
+    from flows import beside
+
+    try:
+        batches = beside.batches(name, what, root or f"datasets/{name}", option or ())
+        wanted = beside.Wanted(keys.read_text("utf-8").split("\n")) if keys else None
+    except ValueError as error:
+        raise Misuse(str(error)) from error
+    some = map(wanted.of, batches) if wanted else batches
+    if json:
+        show.machine([row for batch in some for row in batch.to_pylist()])
+    else:
+        for text in beside.csv(some):
+            typer.echo(text, nl=False)
+    if wanted and (lost := wanted.lost()):
+        typer.echo(f"{len(lost)} keys have no row in {what}, first {lost[0]}.", err=True)
+        raise typer.Exit(FAILED)
 
 
 @app.command()

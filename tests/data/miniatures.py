@@ -23,6 +23,7 @@ from tests.data.miniatures_mirflickr import mirflickr1m, mirflickr25k
 from tests.data.miniatures_nuswide import nuswide
 from tests.data.miniatures_revisited import roxford5k, rparis6k
 from tests.data.miniatures_sun397 import sun397
+from tests.data.miniatures_svhn_full import svhn_full
 from tests.data.miniatures_utzap50k import utzap50k
 from tests.data.miniatures_yahoo1m import yahoo1m
 
@@ -123,6 +124,7 @@ MINIATURES: Final[dict[str, tuple[str, Callable[[Path, Draw], dict[str, Any]]]]]
     "sop": ("home", miniatures_unseen.sop),
     "sun397": ("home", sun397),
     "svhn": ("home", svhn),
+    "svhn-full": ("home", svhn_full),
     "tars": ("home", tars),
     "tuberlin": ("home", miniatures_sketches.tuberlin),
     "ukbench": ("home", miniatures_texts.ukbench),

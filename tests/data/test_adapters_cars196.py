@@ -4,7 +4,7 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -38,19 +38,22 @@ def test_a_box_is_first_and_last_pixel_counted_from_one(tmp_path: Path, draw: Dr
     assert samples(tmp_path / "home")[0].boxes == (Box("Make Model 1", 6, 2, 30, 20),)
 
 
-def test_pictures_may_lie_in_a_tar(tmp_path: Path, draw: Draw) -> None:
+@pytest.mark.parametrize(("archive", "mode"), [("tar", "w:"), ("tgz", "w:gz")])
+def test_pictures_may_lie_in_an_archive(
+    tmp_path: Path, draw: Draw, archive: str, mode: Literal["w:", "w:gz"]
+) -> None:
     home = tmp_path / "home"
     cars196(home, draw)
     dataset = open_dataset("cars196", str(home), {})
     folder = samples(home)
     contents = list(dataset.read([one.uri for one in folder]))
-    with tarfile.open(home / "car_ims.tar", "w:") as out:
+    with tarfile.open(home / f"car_ims.{archive}", mode) as out:
         out.add(home / "car_ims", "car_ims")
     shutil.rmtree(home / "car_ims")
     packed = samples(home)
     assert [(one.key, one.labels) for one in packed] == [(one.key, one.labels) for one in folder]
     assert list(dataset.read([one.uri for one in packed])) == contents
-    (home / "car_ims.tar").unlink()
+    (home / f"car_ims.{archive}").unlink()
     with pytest.raises(FileNotFoundError, match="No pictures of Cars196"):
         samples(home)
 

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.adapters import gldv2 as module
 from data.adapters import open_dataset
 from data.adapters.headers import DamagedTar
-from data.adapters.landmarks import Ids, numbers
+from data.adapters.landmarks import Growing, Ids, numbers, sorting
 from data.sample import Sample
 from tests.data.miniatures_landmarks import INDEX, TEST, TRAIN, by_digits, gldv2, write_tar
 
@@ -183,6 +185,20 @@ def test_ids_are_found_whatever_part_of_a_column_they_are() -> None:
     assert ids.rows(some).tolist() == [3, 4, 5, 6]
     assert ids.rows(np.array([0], np.uint64)).tolist() == [-1]
     assert Ids(np.empty(0, np.uint64), "x.csv").rows(some).tolist() == [-1] * 4
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=60), st.integers(1, 20))
+def test_ids_are_sorted_a_part_at_a_time(some: list[int], piece: int) -> None:
+    grown = Growing(np.uint64)
+    for start in range(0, len(some), piece):
+        grown.add(np.array(some[start : start + piece], np.uint64))
+    ids = grown.whole()
+    assert ids.tolist() == some
+    assert sorting(ids).tolist() == np.argsort(np.array(some, np.uint64), kind="stable").tolist()
+    held = Ids(ids, "x.csv")
+    asked = np.array([*some, 7], np.uint64)
+    expected = [some.index(one) if one in some else -1 for one in (*some, 7)]
+    assert held.rows(asked).tolist() == expected
 
 
 @pytest.mark.real

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -202,6 +203,13 @@ def test_the_lists_of_hashnet_say_three_splits_of_their_classes(tmp_path: Path, 
     )
     assert (len(sets.queries), len(sets.database), len(sets.train)) == (2, 6, 4)
     assert set(sets.train) < set(sets.database)
+    for splits in (["train"], ["database"], ["train", "database"], ["test"], ["train", "test"]):
+        some = open_dataset("ilsvrc2012", str(home), {"lists": "hashnet", "splits": splits})
+        assert list(some.samples()) == [one for one in found if one.split in splits]
+    shutil.rmtree(home / "val", ignore_errors=True)
+    (home / "ILSVRC2012_img_val.tar").unlink(missing_ok=True)
+    some = open_dataset("ilsvrc2012", str(home), {"lists": "hashnet", "splits": ["train"]})
+    assert len(list(some.samples())) == 4, "what is not asked for need not be there"
 
 
 def test_lists_of_hashnet_that_do_not_fit_are_named(tmp_path: Path, draw: Draw) -> None:
@@ -222,10 +230,11 @@ def test_lists_of_hashnet_that_do_not_fit_are_named(tmp_path: Path, draw: Draw) 
         (home / "hashnet/test.txt").write_text(line)
         with pytest.raises(ValueError, match=rf"hashnet/test\.txt: {said}"):
             list(dataset.samples())
-    with pytest.raises(ValueError, match=r"option lists is 'hashnet'.*say the splits"):
-        open_dataset("ilsvrc2012", str(home), {"lists": "hashnet", "splits": ["train"]})
+    with pytest.raises(ValueError, match="no split 'val': choose from test, train, database"):
+        open_dataset("ilsvrc2012", str(home), {"lists": "hashnet", "splits": ["val"]})
 
 
+@pytest.mark.real
 def test_the_real_thousand_classes_and_photographs_come_out_in_their_order(
     shared_datasets: Path, tmp_path: Path
 ) -> None:

@@ -2,16 +2,18 @@
 
 import hashlib
 import io
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from data.adapters import open_dataset, pix2pix
+from data.adapters.packed import read_packed
 from data.adapters.pix2pix import SIZE
-from data.adapters.reading import read_uri
 from tests.data import miniatures_sketches
 
 Draw = Callable[..., bytes]
@@ -39,6 +41,35 @@ def test_the_halves_of_a_file_are_a_pair_of_pictures(tmp_path: Path, draw: Draw)
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(content))), expected)
 
 
+@pytest.mark.parametrize(("suffix", "mode"), [(".tar.gz", "w:gz"), (".tar", "w:")])
+def test_the_archive_is_read_in_place(
+    tmp_path: Path, draw: Draw, suffix: str, mode: Literal["w:gz", "w:"]
+) -> None:
+    miniatures_sketches.pix2pix(tmp_path / "edges2shoes", draw)
+    folder = open_dataset("pix2pix", str(tmp_path / "edges2shoes"), {})
+    listed = {one.key: one for one in folder.samples()}
+    expected = dict(zip(listed, folder.read([one.uri for one in listed.values()]), strict=True))
+    path = tmp_path / "home" / f"edges2shoes{suffix}"
+    path.parent.mkdir()
+    with tarfile.open(path, mode) as out:
+        out.add(tmp_path / "edges2shoes" / "val", "edges2shoes/val")
+        out.add(tmp_path / "edges2shoes" / "train", "./edges2shoes/train")
+    for root in (path, path.parent):
+        dataset = open_dataset("pix2pix", str(root), {})
+        found = list(dataset.samples())
+        assert {one.key: (one.labels, one.split) for one in found} == {
+            key: (one.labels, one.split) for key, one in listed.items()
+        }
+        contents = dataset.read([one.uri for one in found])
+        assert dict(zip((one.key for one in found), contents, strict=True)) == expected
+        some = open_dataset("pix2pix", str(root), {"splits": ["photo-train"]})
+        assert [one.split for one in some.samples()] == ["photo-train"] * 2
+    with tarfile.open(path, mode) as out:
+        out.add(tmp_path / "edges2shoes" / "val", "edges2shoes/val")
+    with pytest.raises(FileNotFoundError, match=r"No train of pix2pix in .*edges2shoes"):
+        list(open_dataset("pix2pix", str(path.parent), {}).samples())
+
+
 def test_the_drawing_may_be_on_the_right(tmp_path: Path, draw: Draw) -> None:
     miniatures_sketches.pix2pix(tmp_path, draw)
     left = open_dataset("pix2pix", str(tmp_path), {"splits": ["sketch-val"]})
@@ -56,11 +87,11 @@ def test_the_halves_of_a_file_cost_one_decoding(
     uris = [one.uri for one in dataset.samples()]
     read: list[str] = []
 
-    def read_again(uri: str) -> bytes | OSError:
-        read.append(uri)
-        return read_uri(uri)
+    def read_again(some: Sequence[str]) -> Iterator[bytes | OSError]:
+        read.extend(some)
+        return read_packed(some)
 
-    monkeypatch.setattr(pix2pix, "read_uri", read_again)
+    monkeypatch.setattr(pix2pix, "read_packed", read_again)
     assert len(list(dataset.read(uris))) == len(uris) == 2 * len(read)
 
 
@@ -82,7 +113,7 @@ def test_a_pair_that_cannot_be_had_is_an_error_among_the_others(tmp_path: Path, 
 def test_a_part_that_is_missing_or_called_otherwise_is_named(tmp_path: Path, draw: Draw) -> None:
     miniatures_sketches.pix2pix(tmp_path, draw)
     (tmp_path / "val" / "cover.jpg").write_bytes(draw(1))
-    with pytest.raises(ValueError, match=r"'cover\.jpg': a pair is called NUMBER_AB\.jpg"):
+    with pytest.raises(ValueError, match=r"'val/cover\.jpg': a pair is called NUMBER_AB\.jpg"):
         list(open_dataset("pix2pix", str(tmp_path), {}).samples())
     (tmp_path / "val").rename(tmp_path / "test")
     with pytest.raises(FileNotFoundError, match="No val of pix2pix"):

@@ -175,6 +175,7 @@ def test_the_unpublished_split_is_as_large_as_the_papers() -> None:
     assert found == PROTOCOLS["sun397-ssdh"].sizes
 
 
+@pytest.mark.real
 def test_the_real_training_list_of_the_first_fold_is_in_397_classes(
     shared_datasets: Path, tmp_path: Path
 ) -> None:

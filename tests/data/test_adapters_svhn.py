@@ -111,3 +111,7 @@ def test_pictures_in_their_order_cost_one_pass(
     opened.clear()
     list(dataset.read(uris))
     assert len(opened) == 3
+    opened.clear()
+    for uri in uris:  # a call each, as chunks of shards are read
+        assert isinstance(next(dataset.read([uri])), bytes)
+    assert len(opened) == 3, "each file is begun once more, for its first picture lay behind"

@@ -62,6 +62,16 @@ def test_annotations_and_supervisions_follow_from_what_is_said() -> None:
     assert set(card(says=("multi", "tags")).supervisions) == set(Supervision)
 
 
+def test_truth_to_measure_by_is_carried_and_teaches_nobody() -> None:
+    truth = card(says=("answers", "query boxes"))
+    assert truth.annotations == ("tags", "boxes")
+    assert truth.supervisions == card(says=()).supervisions
+    measured = {name for name, one in DATASETS.items() if "answers" in one.card.says}
+    assert measured == {"gldv2", "roxford5k", "rparis6k"}
+    for name in measured:
+        assert Supervision.WEAKLY_SUPERVISED not in DATASETS[name].card.supervisions
+
+
 def test_a_file_is_saved_under_the_last_part_of_its_address_unless_it_is_told() -> None:
     assert Source(url="https://x.org/a/b%20c.zip?download=1").name == "b c.zip"
     assert Source(url="https://x.org/a", saved_as="train/images_000.tar").name == (

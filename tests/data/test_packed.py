@@ -12,7 +12,7 @@ from typing import IO
 import fsspec
 import pytest
 
-from data.adapters import packed
+from data.adapters import forward, packed
 from data.adapters.archives import Entry
 from data.adapters.headers import DamagedTar
 from data.adapters.packed import packed_entries, read_packed
@@ -114,7 +114,7 @@ def test_threads_that_share_the_chunks_begin_once_each(tmp_path: Path, begun: li
 
 
 def test_few_places_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "HELD", 2)
+    monkeypatch.setattr(forward, "HELD", 2)
     found = packed_tar(tmp_path)
     assert read(found[::-15]) == list(FILES.values())[::-15]
     assert len(packed._PLACES.left) == 2

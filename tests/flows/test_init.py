@@ -71,6 +71,15 @@ def test_tars_and_cifar10_are_known_by_their_names(tmp_path: Path) -> None:
     assert init.sniff(str(tmp_path / "cifar")).adapter == "cifar10"
 
 
+def test_labels_that_lie_in_a_file_of_their_own_are_there_where_that_file_is(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "images0.zip").write_bytes(b"")
+    assert init.sniff(str(tmp_path))[:3] == ("mirflickr1m", str(tmp_path), False)
+    (tmp_path / "IND_clusters.txt").write_text("1 2\n")
+    assert init.sniff(str(tmp_path))[:3] == ("mirflickr1m", str(tmp_path), True)
+
+
 def test_a_bucket_is_looked_into_by_its_url(draw: Callable[..., bytes], tmp_path: Path) -> None:
     bucket = fsspec.filesystem("memory")
     for seed in range(8):
