@@ -21,6 +21,7 @@ from data.adapters.objects import files_under
 from data.adapters.reading import local_path
 from data.adapters.rows import row_batches
 from data.adapters.runs import archive_rows, runs_of
+from data.memory import give_back
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -68,6 +69,7 @@ class Ids:
 
     def __init__(self, ids: Array, path: str) -> None:
         self.path = path
+        give_back()  # what reading the list took is more than what sorting it takes
         self.order = sorting(ids)
         ids.sort()
         self.sorted = ids
