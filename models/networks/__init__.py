@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from data.plan import Plan
 from data.taxonomy import Network
-from models.networks.options import AttentionOptions, SiameseTripletOptions
+from models.networks.options import (
+    AttentionOptions,
+    ReinforcementLearningOptions,
+    SiameseTripletOptions,
+)
 
 if TYPE_CHECKING:
     from models.networks.base import Encoder
@@ -58,6 +62,12 @@ def _siamese_triplet() -> "type[Encoder]":
     return SiameseTripletEncoder
 
 
+def _reinforcement_learning() -> "type[Encoder]":
+    from models.networks.reinforcement_learning import ReinforcementLearningEncoder
+
+    return ReinforcementLearningEncoder
+
+
 NETWORKS: Final[Mapping[Network, Build]] = {
     Network.CONVOLUTIONAL: Build(
         about="A residual network of three stages that learns from scratch on a CPU.",
@@ -82,5 +92,14 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         load=_attention,
         options=AttentionOptions,
         poolings=("gem", "average", "attention", "cls"),
+    ),
+    Network.REINFORCEMENT_LEARNING: Build(
+        about="A policy that sets one bit after the other and is rewarded for what the code finds.",
+        cite="Peng, Zhang, Deep Reinforcement Learning for Image Hashing, 2019",
+        load=_reinforcement_learning,
+        options=ReinforcementLearningOptions,
+        alike=True,
+        balanced=True,
+        binary=True,
     ),
 }

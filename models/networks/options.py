@@ -26,3 +26,16 @@ class SiameseTripletOptions(Plan):
     mining: Literal["batch_hard", "semi_hard", "all"] = "semi_hard"
     margin: float | None = Field(default=None, gt=0, le=4, description="of the loss; none: its own")
     share: float = Field(default=0.0, ge=0, description="weight of the teacher's own loss")
+
+
+class ReinforcementLearningOptions(Plan):
+    """What the policy is, what it is rewarded for, and how it explores."""
+
+    hidden: int = Field(default=64, gt=0, description="numbers of the policy's recurrent state")
+    reward: Literal["average_precision", "triplet"] = "average_precision"
+    margin: float = Field(
+        default=0.25, gt=0, le=1, description="of the triplet reward, as a share of the bits"
+    )
+    samples: int = Field(default=2, gt=0, description="codes drawn a picture and step")
+    entropy: float = Field(default=0.01, ge=0, description="weight of being undecided")
+    share: float = Field(default=0.1, ge=0, description="weight of the teacher's own loss")
