@@ -79,13 +79,13 @@ def features(encoder: Encoder, images: torch.Tensor) -> torch.Tensor:
 
 
 def worth(codes: torch.Tensor, classes: torch.Tensor) -> float:
-    """mAP of the bits, each picture asked among all others."""
+    """The mAP of the bits, each picture asked among all others."""
     pairs = losses.Pairs.known(classes[:, None] == classes)
     return float(losses.average_precision_reward(losses.sign(codes), pairs).mean())
 
 
 def first_right(vectors: torch.Tensor, classes: torch.Tensor) -> float:
-    """R@1, each picture asked among all others."""
+    """The R@1, each picture asked among all others."""
     nearest = (vectors @ vectors.T).fill_diagonal_(-2).argmax(dim=1)
     return float((classes[nearest] == classes).float().mean())
 
@@ -138,7 +138,5 @@ def test_a_policy_s_bits_beat_bits_by_lot_and_come_near_those_of_the_teacher_alo
     learned = worth(codes(Network.REINFORCEMENT_LEARNING, 7), classes)
     taught = worth(codes(Network.CONVOLUTIONAL, 7), classes)
     lots = torch.rand(len(classes), 32, generator=torch.Generator().manual_seed(0)) - 0.5
-        "policy", learned, "no reward", unrewarded, "teacher", taught, "lot", worth(lots, classes)
-    )
     assert learned > worth(lots, classes) + 0.5
     assert learned > 0.9 * taught
