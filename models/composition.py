@@ -36,7 +36,7 @@ def check(
             f"choose the descriptor {_or(others)}"
             + (f", or the method {_or(suitable)}." if method and suitable else ".")
         )
-    if build.binary and descriptor is not DescriptorType.BINARY:
+    if build.binary and descriptor != DescriptorType.BINARY:
         raise ValueError(
             f"{network} makes bits: choose the descriptor binary for it, or another network for "
             f"{descriptor}."

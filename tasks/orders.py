@@ -23,20 +23,21 @@ def steps_of(
 
     Args:
         rows: (N,) to choose from.
-        kind: how; "balanced" takes BATCH / EACH classes a step and EACH rows of each, drawn again
-            from the start where a class has fewer; "mixed" takes a quarter of each step from rows
-            with a class, and the rest from all others.
+        kind: how; "balanced" takes BATCH / EACH classes a step and EACH rows of each, or all
+            classes and evenly more rows of each where there are not so many, drawn again from the
+            start where a class has fewer; "mixed" takes a quarter of each step from rows with a
+            class, and the rest from all others.
         batch: rows a step.
         lots: draws.
         classes: (N,) the class of each of ROWS, -1 where there is none.
-        each: rows of a class in a balanced step.
+        each: rows of a class in a balanced step, at least.
 
     Raises:
-        ValueError: there are fewer classes than a balanced step takes.
+        ValueError: there are no two classes to balance.
     """
     steps = max(1, len(rows) // batch)
     if kind == "balanced":
-        yield from _balanced(rows, classes, steps, batch // each, each, lots)
+        yield from _balanced(rows, classes, steps, batch, each, lots)
     elif kind == "mixed":
         yield from _mixed(rows, classes >= 0, steps, batch, lots)
     else:
@@ -46,19 +47,22 @@ def steps_of(
 
 
 def _balanced(
-    rows: Rows, classes: Rows, steps: int, several: int, each: int, lots: np.random.Generator
+    rows: Rows, classes: Rows, steps: int, batch: int, each: int, lots: np.random.Generator
 ) -> Iterator[Rows]:
-    """SEVERAL classes a step, EACH rows of each."""
+    """BATCH rows a step, of as many classes as leaves EACH rows to a class, or of all."""
     there = np.unique(classes[classes >= 0])
-    if len(there) < several:
+    if len(there) < 2:
         raise ValueError(
-            f"A balanced step takes {several} classes, and there are {len(there)}: choose a batch "
-            f"of at most {len(there)} x each pictures, or a larger each."
+            f"A balanced step takes two classes at least, and there are {len(there)}: choose a "
+            "method, or a network, that learns from shuffled steps."
         )
+    several = min(batch // each, len(there))
+    counts = [batch // several + (place < batch % several) for place in range(several)]
     decks = {int(code): _Deck(rows[classes == code], lots) for code in there}
     order = _Deck(there, lots)
     for _ in range(steps):
-        yield np.concatenate([decks[int(code)].deal(each) for code in order.deal(several)])
+        dealt = zip(order.deal(several), counts, strict=True)
+        yield np.concatenate([decks[int(code)].deal(count) for code, count in dealt])
 
 
 def _mixed(

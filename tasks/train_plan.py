@@ -74,7 +74,9 @@ class TrainPlan(Plan):
     minutes: float | None = Field(default=None, gt=0, description="stop then, trained or not")
     batch: int = Field(default=128, ge=2, description="pictures a step, of all workers together")
     each: int = Field(
-        default=4, ge=2, description="pictures of a class in a step, where steps are balanced"
+        default=4,
+        ge=2,
+        description="pictures of a class in a step, at least, where steps are balanced",
     )
     labelled: float = Field(
         default=1.0, gt=0, le=1, description="share of the labels that may be seen, of each class"
@@ -114,14 +116,14 @@ class TrainPlan(Plan):
 
     @model_validator(mode="after")
     def _composes(self) -> "TrainPlan":
-        name = composition.check(self.supervision, self.network, self.descriptor, self.method)
+        composition.check(self.supervision, self.network, self.descriptor, self.method)
         poolings = NETWORKS[self.network].poolings
         if self.pooling not in poolings:
             raise ValueError(unknown(f"pooling of {self.network}", self.pooling, poolings))
         if self.batches == "balanced" and self.batch % self.each:
             raise ValueError(
-                f"{name} learns from balanced steps: batch, {self.batch}, must be a multiple of "
-                f"each, {self.each}."
+                f"{self.way_name} on {self.network} learns from balanced steps: batch, "
+                f"{self.batch}, must be a multiple of each, {self.each}."
             )
         if self.patience and not self.validation:
             raise ValueError(
@@ -159,8 +161,11 @@ class TrainPlan(Plan):
 
     @property
     def batches(self) -> Batches:
-        """How the pictures of a step are chosen."""
-        return self.way.batches
+        """How the pictures of a step are chosen: as the method wants, else as the network does."""
+        teaching = SUPERVISIONS[self.supervision]
+        classes = "labels" in teaching.needs - teaching.optional
+        wish: Batches = "balanced" if NETWORKS[self.network].balanced and classes else "shuffled"
+        return wish if self.way.batches == "shuffled" else self.way.batches
 
     @property
     def looks(self) -> bool:

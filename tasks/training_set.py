@@ -137,7 +137,7 @@ class TrainingSet:
         The first SKIP of them are left out.
 
         Raises:
-            ValueError: the steps are to be balanced, and there are too few classes, or the pictures
+            ValueError: the steps are to be balanced, and there are no two classes, or the pictures
                 do not fit the memory.
         """
         lots = np.random.default_rng((seed, epoch))
@@ -180,7 +180,7 @@ class TrainingSet:
             raise ValueError(
                 f"Steps that are {self._kind} are chosen among pictures in memory, and "
                 f"{len(self)} of them do not fit: let memory_mb be more, size less, or choose a "
-                "method that learns from shuffled steps."
+                "method, or a network, that learns from shuffled steps."
             )
         size = max(2, batch // share.world)
         stream = self._shuffled(order, share)

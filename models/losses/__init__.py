@@ -47,6 +47,7 @@ from models.losses.pairs import (
     semi_hard,
     supcon,
     triplet,
+    triplet_of_all,
 )
 from models.losses.reward import average_precision_reward, reinforce, triplet_reward
 from models.losses.views import (
@@ -124,6 +125,7 @@ __all__ = [
     "tag_vectors",
     "teacher_regression",
     "triplet",
+    "triplet_of_all",
     "triplet_reward",
     "vsepp",
     "wdht",

@@ -31,6 +31,21 @@ class Pairs(NamedTuple):
         counted = labelled[:, None] & labelled & off_diagonal(shared)
         return cls(shared & counted, ~shared & counted)
 
+    @classmethod
+    def known(cls, alike: torch.Tensor) -> Self:
+        """ALIKE (B, B) bool is who shows the same, each image itself among them; no others do."""
+        return cls(alike & off_diagonal(alike), ~alike)
+
+    @classmethod
+    def among(cls, triplets: torch.Tensor, count: int) -> Self:
+        """The pairs that TRIPLETS (T, 3) of COUNT images consist of: whoever is in none is out."""
+        none = torch.zeros(count, count, dtype=torch.bool, device=triplets.device)
+        anchors, positives, negatives = triplets.unbind(dim=1)
+        there = torch.ones_like(anchors, dtype=torch.bool)
+        return cls(
+            none.index_put((anchors, positives), there), none.index_put((anchors, negatives), there)
+        )
+
     @property
     def counted(self) -> torch.Tensor:
         """(B, B) bool: alike or unlike."""
@@ -80,6 +95,19 @@ def triplet(
     excess = near - (anchors - negatives).square().sum(dim=1)
     costs = functional.softplus(excess) if margin is None else functional.relu(excess + margin)
     return costs.sum() / max(len(triplets), 1)
+
+
+@in_float32
+def triplet_of_all(features: torch.Tensor, pairs: Pairs, margin: float = 0.2) -> torch.Tensor:
+    """As `triplet`, of all triplets that PAIRS of (B, B) hold, a scalar: the mean of those above 0.
+
+    Of the many triplets most are soon right, and would make the mean vanish (Hermans et al., 2017,
+    section 2, "batch all" without zeros). FEATURES are (B, D).
+    """
+    squared = _squared_distances(features, features)
+    anchors, positives = torch.nonzero(pairs.alike, as_tuple=True)
+    excess = squared[anchors, positives, None] - squared[anchors] + margin  # (P, B)
+    return mean_where(excess, pairs.unlike[anchors] & (excess > 0))
 
 
 @torch.no_grad()

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from data.plan import Plan
 from data.taxonomy import Network
+from models.networks.options import (
+    AttentionOptions,
+    ReinforcementLearningOptions,
+    SiameseTripletOptions,
+)
 
 if TYPE_CHECKING:
     from models.networks.base import Encoder
@@ -24,6 +29,7 @@ class Build:
         load: imports the class.
         options: what a recipe may say of it besides width, depth and pooling.
         alike: whether its own term asks which pictures show the same.
+        balanced: whether its own term wants several pictures of each class in a step.
         binary: whether it makes nothing but bits.
         poolings: how its maps may become one vector; "gem" is among them.
     """
@@ -33,6 +39,7 @@ class Build:
     load: "Callable[[], type[Encoder]]"
     options: type[Plan] = Plan
     alike: bool = False
+    balanced: bool = False
     binary: bool = False
     poolings: tuple[str, ...] = ("gem", "average")
 
@@ -43,10 +50,56 @@ def _convolutional() -> "type[Encoder]":
     return ConvolutionalEncoder
 
 
+def _attention() -> "type[Encoder]":
+    from models.networks.attention import AttentionEncoder
+
+    return AttentionEncoder
+
+
+def _siamese_triplet() -> "type[Encoder]":
+    from models.networks.siamese_triplet import SiameseTripletEncoder
+
+    return SiameseTripletEncoder
+
+
+def _reinforcement_learning() -> "type[Encoder]":
+    from models.networks.reinforcement_learning import ReinforcementLearningEncoder
+
+    return ReinforcementLearningEncoder
+
+
 NETWORKS: Final[Mapping[Network, Build]] = {
     Network.CONVOLUTIONAL: Build(
         about="A residual network of three stages that learns from scratch on a CPU.",
         cite="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, 2016",
         load=_convolutional,
+    ),
+    Network.SIAMESE_TRIPLET: Build(
+        about="Convolutional towers of shared weights that learn from pairs or triplets alone: "
+        "what is alike is to be nearer than what is not.",
+        cite="Schroff, Kalenichenko, Philbin, FaceNet: A Unified Embedding for Face Recognition "
+        "and Clustering, 2015",
+        load=_siamese_triplet,
+        options=SiameseTripletOptions,
+        alike=True,
+        balanced=True,
+    ),
+    Network.ATTENTION: Build(
+        about="A transformer behind a convolutional stem: all places of a picture look at each "
+        "other.",
+        cite="Dosovitskiy et al., An Image is Worth 16x16 Words: Transformers for Image "
+        "Recognition at Scale, 2021",
+        load=_attention,
+        options=AttentionOptions,
+        poolings=("gem", "average", "attention", "cls"),
+    ),
+    Network.REINFORCEMENT_LEARNING: Build(
+        about="A policy that sets one bit after the other and is rewarded for what the code finds.",
+        cite="Peng, Zhang, Deep Reinforcement Learning for Image Hashing, 2019",
+        load=_reinforcement_learning,
+        options=ReinforcementLearningOptions,
+        alike=True,
+        balanced=True,
+        binary=True,
     ),
 }

@@ -54,7 +54,7 @@ class ConvolutionalEncoder(Encoder):
         if stem not in STEMS:
             raise ValueError(f"A stem strides 1, 2, 4 or 8 pixels, not {stem}.")
         self.dimensions = dimensions
-        self.stem = _stem(width, stem)
+        self.stem = stem_of(width, stem)
         blocks: list[Block] = []
         for stage, outputs in enumerate((width, 2 * width, 4 * width)):
             inputs = max(width, outputs // 2)
@@ -81,7 +81,7 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Seque
     )
 
 
-def _stem(width: int, stride: int) -> nn.Sequential:
+def stem_of(width: int, stride: int) -> nn.Sequential:
     """From 3 channels to WIDTH at a STRIDE of 1, 2, 4 or 8."""
     first = convolution(3, width, {1: 3, 2: 5}.get(stride, 7), min(stride, 4))
     if stride < 8:

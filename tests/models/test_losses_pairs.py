@@ -85,6 +85,34 @@ def test_triplet_is_its_formula(margin: float | None) -> None:
 
 
 @KINDS
+@pytest.mark.parametrize("margin", [0.05, 0.5])
+def test_the_loss_of_all_triplets_is_the_mean_of_those_that_cost(
+    wanted: torch.Tensor, margin: float
+) -> None:
+    alike, unlike = pairs_of(wanted)
+    costs = []
+    for a, p in alike:
+        for i, n in unlike:
+            excess = squared(FEATURES[a], FEATURES[p]) - squared(FEATURES[a], FEATURES[n]) + margin
+            if i == a and excess > 0:
+                costs.append(excess)
+    loss = losses.triplet_of_all(FEATURES, losses.Pairs.of(wanted), margin)
+    assert loss.item() == pytest.approx(mean(costs))
+
+
+def test_pairs_of_what_is_known_and_of_triplets() -> None:
+    rows = targets()
+    known, counted = losses.Pairs.known(rows @ rows.T > 0), losses.Pairs.of(rows)
+    assert torch.equal(known.alike, counted.alike)
+    assert torch.equal(known.unlike, counted.unlike)
+    among = losses.Pairs.among(torch.tensor([[0, 3, 1], [0, 3, 2], [5, 0, 4]]), B)
+    assert torch.nonzero(among.alike).tolist() == [[0, 3], [5, 0]]
+    assert torch.nonzero(among.unlike).tolist() == [[0, 1], [0, 2], [5, 4]]
+    none = losses.Pairs.among(torch.empty(0, 3, dtype=torch.long), B)
+    assert not none.counted.any()
+
+
+@KINDS
 def test_the_hardest_of_the_batch_are_mined(wanted: torch.Tensor) -> None:
     alike, unlike = pairs_of(wanted)
     hardest = []

@@ -109,3 +109,17 @@ def test_the_triplet_reward_is_its_formula(seed: int, margin: float) -> None:
             if a == b == i
         ]
         assert rewards[i].item() == pytest.approx(-mean(short))
+
+
+def test_a_code_is_rewarded_for_what_it_finds_among_others() -> None:
+    bits, others = codes(3), codes(4)
+    pairs = losses.Pairs.of(targets(several=True))
+    for i in range(B):
+        mixed = others.clone()
+        mixed[i] = bits[i]  # a code is no answer to itself: its own place is not looked at
+        earned = losses.average_precision_reward(bits, pairs, others)[i]
+        assert earned.item() == pytest.approx(
+            losses.average_precision_reward(mixed, pairs)[i].item()
+        )
+        short = losses.triplet_reward(bits, pairs, 1.0, others)[i]
+        assert short.item() == pytest.approx(losses.triplet_reward(mixed, pairs, 1.0)[i].item())

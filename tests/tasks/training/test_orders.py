@@ -51,9 +51,24 @@ def test_mixed_steps_are_a_quarter_of_rows_with_a_class() -> None:
     assert sorted(whole) == [row * 10 for row in range(16)]
 
 
-def test_too_few_classes_for_a_balanced_step_are_refused() -> None:
-    with pytest.raises(ValueError, match="takes 4 classes, and there are 2"):
-        steps("balanced", [0, 1] * 8, 8, each=2)
+@given(st.integers(2, 6), st.integers(2, 5), st.integers(2, 9), st.integers(0, 5))
+def test_of_few_classes_a_balanced_step_takes_all_evenly(
+    names: int, each: int, times: int, seed: int
+) -> None:
+    batch = each * times
+    classes = [row % names for row in range(5 * names)]
+    for step in steps("balanced", classes, batch, each=each, seed=seed):
+        mine = np.bincount([classes[row // 10] for row in step], minlength=names)
+        shown = mine[mine > 0]
+        assert len(step) == batch
+        assert len(shown) == min(names, times)
+        assert shown.max() - shown.min() <= 1
+        assert shown.min() >= each
+
+
+def test_one_class_cannot_be_balanced() -> None:
+    with pytest.raises(ValueError, match="two classes at least, and there are 1"):
+        steps("balanced", [0, -1] * 8, 8, each=2)
 
 
 @pytest.mark.parametrize("kind", ["shuffled", "balanced", "mixed"])
