@@ -11,6 +11,8 @@ from data.plan import Plan
 from data.taxonomy import Network
 from models.networks.options import (
     AttentionOptions,
+    AutoencoderOptions,
+    GanOptions,
     ReinforcementLearningOptions,
     SiameseTripletOptions,
 )
@@ -28,6 +30,7 @@ class Build:
         cite: author, title, year of what it follows.
         load: imports the class.
         options: what a recipe may say of it besides width, depth and pooling.
+        term: whether it adds a term of its own to its teacher's loss.
         alike: whether its own term asks which pictures show the same.
         balanced: whether its own term wants several pictures of each class in a step.
         binary: whether it makes nothing but bits.
@@ -38,6 +41,7 @@ class Build:
     cite: str
     load: "Callable[[], type[Encoder]]"
     options: type[Plan] = Plan
+    term: bool = False
     alike: bool = False
     balanced: bool = False
     binary: bool = False
@@ -48,6 +52,18 @@ def _convolutional() -> "type[Encoder]":
     from models.networks.convolutional import ConvolutionalEncoder
 
     return ConvolutionalEncoder
+
+
+def _autoencoder() -> "type[Encoder]":
+    from models.networks.autoencoder import AutoencoderEncoder
+
+    return AutoencoderEncoder
+
+
+def _gan() -> "type[Encoder]":
+    from models.networks.gan import GanEncoder
+
+    return GanEncoder
 
 
 def _attention() -> "type[Encoder]":
@@ -74,6 +90,23 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         cite="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, 2016",
         load=_convolutional,
     ),
+    Network.AUTOENCODER: Build(
+        about="A convolutional encoder from whose codes, bits drawn by lot or numbers, a decoder "
+        "must draw the pictures again.",
+        cite="Kingma, Welling, Auto-Encoding Variational Bayes, 2014",
+        load=_autoencoder,
+        options=AutoencoderOptions,
+        term=True,
+    ),
+    Network.GAN: Build(
+        about="A convolutional encoder that tells pictures from those of a generator, or whose "
+        "codes a critic tells from those of a coin.",
+        cite="Zieba, Semberecki, El-Gaaly, Trzcinski, BinGAN: Learning Compact Binary Descriptors "
+        "with a Regularized GAN, 2018",
+        load=_gan,
+        options=GanOptions,
+        term=True,
+    ),
     Network.SIAMESE_TRIPLET: Build(
         about="Convolutional towers of shared weights that learn from pairs or triplets alone: "
         "what is alike is to be nearer than what is not.",
@@ -81,6 +114,7 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         "and Clustering, 2015",
         load=_siamese_triplet,
         options=SiameseTripletOptions,
+        term=True,
         alike=True,
         balanced=True,
     ),
@@ -98,6 +132,7 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         cite="Peng, Zhang, Deep Reinforcement Learning for Image Hashing, 2019",
         load=_reinforcement_learning,
         options=ReinforcementLearningOptions,
+        term=True,
         alike=True,
         balanced=True,
         binary=True,
