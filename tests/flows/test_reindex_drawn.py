@@ -1,0 +1,86 @@
+"""Nights by a protocol whose sets are drawn by lots: they are kept, named and compared."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.protocols.kept import digest_of_sets, kept
+from tasks.train import load_encoder
+from tests.flows.album import TRAIN, Album, photo
+from tests.flows.brute import precision, ranking
+
+DRAWN: dict[str, Any] = {
+    "dataset": "folder",
+    "queries": {"each": 2},
+    "database": {"without": ["queries"]},
+    "relevance": "same_label",
+    "metric": "map[all]",
+    "defined": "this test",
+}
+
+
+@pytest.fixture
+def lots(bare: Album) -> Album:
+    """Pictures of four classes, two of each of which are drawn to ask."""
+    for number in range(24):
+        bare.put(f"class{number % 4}/{number:02d}.jpg", photo(number))
+    bare.fields |= {"evaluate": {"protocol": DRAWN}}
+    return bare
+
+
+def drawn_lists(album: Album) -> list[Path]:
+    return sorted((album.folder / "store" / "protocols" / "toy").glob("*.csv"))
+
+
+def test_drawn_sets_are_kept_and_named_by_the_version(lots: Album) -> None:
+    ledger = lots.night()
+    (path,) = drawn_lists(lots)
+    lineage = lots.lineage()
+    assert lineage.sets == f"protocols/toy/{path.name}"
+    sets = kept(lots.store, lineage.sets, lineage.sets_digest)
+    assert digest_of_sets(sets) == lineage.sets_digest
+    assert path.name == f"{lots.recipe.evaluate.name}-{lineage.sets_digest[:12]}.csv"
+    assert (len(sets.queries), len(sets.database)) == (8, 16)
+    rows = lots.rows()
+    values = [
+        precision(
+            ranking(lots, rows[key][2], list(sets.database)),
+            {one for one in sets.database if rows[one][1] == rows[key][1]},
+        )
+        for key in sets.queries
+    ]
+    assert ledger.metrics["map[all]"] == pytest.approx(np.mean(values), abs=1e-6)
+
+    content = path.read_bytes()
+    lots.night()
+    assert [one.read_bytes() for one in drawn_lists(lots)] == [content]
+
+
+def test_two_versions_are_compared_on_the_same_queries_and_pictures(lots: Album) -> None:
+    first = lots.night()
+    for number in range(24, 30):
+        lots.put(f"class{number % 4}/{number:02d}.jpg", photo(number))
+    second = lots.night()
+    assert second.promoted
+    assert second.before == first.production
+    assert second.production_metrics is not None
+    fall = next(figure for figure in second.gates if figure.gate == "fall")
+    assert fall.value == pytest.approx(0, abs=1e-9)
+    assert len(drawn_lists(lots)) == 2, "other sets are another list"
+
+
+def test_what_is_learned_from_is_the_training_set_and_no_query(lots: Album) -> None:
+    told = DRAWN | {"train": {"each": 3, "without": ["queries"]}}
+    lots.fields |= {
+        "evaluate": {"protocol": told},
+        "train": TRAIN | {"protocol": told, "epochs": 1, "batch": 4},
+    }
+    ledger = lots.night()
+    card = load_encoder(lots.store, ledger.encoder).card
+    assert card["images"] == 12
+    lineage = lots.lineage()
+    sets = kept(lots.store, lineage.sets, lineage.sets_digest)
+    assert len(sets.train) == 12
+    assert not set(sets.train) & set(sets.queries)
