@@ -46,7 +46,7 @@ def test_every_protocol_is_read_or_refused_for_what_it_asks_with(name: str) -> N
         ("folder", {"protocol": "mnist"}, {}, "choose from auto, labels, known_item[.]"),
         ("mnist", {"protocol": "mnist", "split": "test"}, {}, "leave it out"),
         ("mnist", {"measures": ["p@10"]}, {}, "auto is none"),
-        ("mnist", {"protocol": "mnist", "measures": ["p@ten"]}, {}, "Did you mean 'p@K'"),
+        ("mnist", {"protocol": "mnist", "measures": ["map@ten[min]"]}, {}, r"mean 'map@K\[min\]'"),
         ("mnist", {"protocol": "mnist", "measures": ["cmc@1[same-pair]"]}, {}, "same_pair"),
         ("nuswide", {"protocol": "nuswide-hashnet"}, UNTRAINED, r"options \{lists: hashnet\}"),
         ("cifar10", {"protocol": "cifar10-1"}, {}, r"set train: \{protocol: cifar10-1\}"),
