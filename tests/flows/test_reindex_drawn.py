@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data.protocols import Sets
 from data.protocols.kept import digest_of_sets, kept
+from data.protocols.kept import keep as keep_sets
+from tasks.clean import RetainPlan, clean
+from tasks.pin import pin_sets, restore
 from tasks.train import load_encoder
 from tests.flows.album import TRAIN, Album, photo
 from tests.flows.brute import precision, ranking
@@ -84,3 +88,38 @@ def test_what_is_learned_from_is_the_training_set_and_no_query(lots: Album) -> N
     sets = kept(lots.store, lineage.sets, lineage.sets_digest)
     assert len(sets.train) == 12
     assert not set(sets.train) & set(sets.queries)
+
+
+def test_drawn_sets_are_pinned_verified_and_cleaned(lots: Album, tmp_path: Path) -> None:
+    lots.fields["pin"] = True
+    lots.night()
+    first = lots.lineage()
+    back = restore(
+        lots.store, "toy", first.dataset_version, tmp_path / "back", pin=first.pin, sets=first.sets
+    )
+    assert back.read(first.sets) == lots.store.read(first.sets)
+    with pytest.raises(FileNotFoundError, match="is not pinned"):
+        restore(
+            lots.store, "toy", first.dataset_version, tmp_path / "no", sets="protocols/toy/x.csv"
+        )
+    with pytest.raises(FileNotFoundError, match=r"drawn sets protocols/toy/x.csv are not in"):
+        pin_sets(lots.store, "toy", "protocols/toy/x.csv")
+
+    lots.put("class0/new.jpg", photo(99))
+    lots.night()
+    second = lots.lineage()
+    assert second.sets != first.sets
+    keep = RetainPlan(versions=1, days=0, grace_minutes=0)
+    would = clean(lots.store, "toy", "toy", keep, dry_run=True)
+    assert would.sets == [], "what would be rolled back to stays as it was measured"
+    stray = keep_sets(lots.store, "toy", "tried", Sets(("q",), ("d",), ()))
+    assert clean(lots.store, "toy", "toy", keep).sets == [stray]
+    assert not lots.store.exists(stray)
+
+    assert lots.verified().ok
+    content = lots.store.read(second.sets)
+    lots.store.write(second.sets, content.replace(b'"queries"', b'"train"', 1))
+    assert lots.verified().sets == (second.sets,)
+    lots.store.delete(second.sets)
+    found = lots.verified()
+    assert (found.ok, found.sets) == (False, (second.sets,))

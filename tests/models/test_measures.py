@@ -51,12 +51,17 @@ def test_levels_are_the_same_in_whatever_order_the_rows_lie(grades: list[int], s
     apart = draw.integers(0, 5, len(grades))
     order = draw.permutation(len(grades))
     given_grades = np.array([grades], np.uint8)
-    for make in (
-        lambda a, g: Levels.of_distances(a.astype(np.float32), g, 1),
-        lambda a, g: Levels.of_codes(a.astype(np.uint8), g, 1, 8),
+    real, codes = apart.astype(np.float32)[None], apart.astype(np.uint8)[None]
+    for first, second in (
+        (
+            Levels.of_distances(real, given_grades, 1),
+            Levels.of_distances(real[:, order], given_grades[:, order], 1),
+        ),
+        (
+            Levels.of_codes(codes, given_grades, 1, 8),
+            Levels.of_codes(codes[:, order], given_grades[:, order], 1, 8),
+        ),
     ):
-        first = make(apart[None], given_grades)
-        second = make(apart[None, order], given_grades[:, order])
         assert np.array_equal(first.grades, second.grades)
         assert first.nearest == second.nearest
 
