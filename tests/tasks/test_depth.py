@@ -1,5 +1,7 @@
 """All ranks of a database, in blocks: what comes out is what plain NumPy gives for all at once."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,7 +10,9 @@ from data.relevance import Judged, Kind, Truth
 from models.measures import measure
 from tasks import depth as work
 from tasks.depth import Rows, depth
+from tasks.ranking import TOP
 
+Array = np.ndarray[Any, np.dtype[Any]]
 Q, N = 23, 150
 CLASSES = 5
 
@@ -20,7 +24,7 @@ def judged(asked: list[int], held: list[int], own: bool = False) -> Judged:
     return truth.among(keys, pa.array([[str(one)] for one in held]))
 
 
-def brute(apart: np.ndarray, right: np.ndarray, may: np.ndarray) -> list[float]:  # type: ignore[type-arg]
+def brute(apart: Array, right: Array, may: Array) -> list[float]:
     """Average precision of each query over all ranks, without ties."""
     values = []
     for distances, hits, allowed in zip(apart, right, may, strict=True):
@@ -55,7 +59,7 @@ def test_real_descriptors_are_ranked_to_the_last(
         may[np.arange(Q), np.arange(Q)] = False
     right = labels[:Q, None] == labels[None, Q:]
     np.testing.assert_allclose(found.values["map[all]"], brute(apart, right, may), atol=1e-9)
-    nearest = np.argsort(np.where(may, apart, np.inf), axis=1)[:, : work.TOP]
+    nearest: Array = np.argsort(np.where(may, apart, np.inf), axis=1)[:, :TOP]
     assert np.array_equal(found.answers, nearest)
     first = right[np.arange(Q), nearest[:, 0]]
     assert np.array_equal(found.values["cmc@1"], first.astype(float))
@@ -79,7 +83,7 @@ def test_codes_are_counted_as_bits_differ(bits: int) -> None:
     expected = (near & right).sum(axis=1) / np.maximum(near.sum(axis=1), 1)
     np.testing.assert_allclose(found.values["p[h<=4]"], expected)
     for query in range(Q):
-        order = np.lexsort((images, apart[query]))[: work.TOP]
+        order = np.lexsort((images, apart[query]))[:TOP]
         assert found.answers[query].tolist() == order.tolist()
 
 
@@ -93,6 +97,6 @@ def test_a_small_database_leaves_places_empty_and_large_rows_are_mapped(
     asked = np.array([[1, 0.1]], np.float32)
     found = depth(rows, np.zeros(2, np.uint64), asked, judged([1], [0, 1]), [measure("map[all]")])
     assert found.values["map[all]"].tolist() == [0.5]
-    assert found.answers[0].tolist() == [0, 1] + [-1] * (work.TOP - 2)
+    assert found.answers[0].tolist() == [0, 1] + [-1] * (TOP - 2)
     only = rows.only(np.array([False, True]))
     assert only.vectors.tolist() == [[0, 1]]
