@@ -50,13 +50,16 @@ def measured(
         load: gives an encoder by its digest, where a box is to be cut out and embedded.
         started: when the measuring began.
 
-    Raises:
-        ValueError: the protocol's sets cannot be drawn from the dataset; says why.
+    What cannot be asked, such as sets that the dataset is too small for, is said in the notes.
     """
     protocol = plan.named
     if protocol is None:
         raise ValueError(f"{plan.name} is no named protocol.")
-    asked = questions(store, dataset, version, plan.name, protocol, plan.queries)
+    nothing = Scores(plan.title, protocol.metric, {}, against=str(production or ""))
+    try:
+        asked = questions(store, dataset, version, plan.name, protocol, plan.queries)
+    except ValueError as error:  # a gate holds what could not be computed
+        return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     notes = []
     versions = [answering(store, dataset, index_table(store, place[0]).open(place[1]), asked, load)]
     if production:
@@ -72,12 +75,8 @@ def measured(
     told = Asked(
         plan.title, protocol.metric, keys, plan.examples, sum(one.embedded for one in versions)
     )
-    if not ours.there.any() or not ours.rows.count:
-        nobody = "no query" if not ours.there.any() else "nothing of the database"
-        notes.append(f"{plan.title}: {nobody} is in the index.")
-        return Scores(
-            plan.title, protocol.metric, {}, against=str(production or ""), notes=tuple(notes)
-        )
+    if why := _unanswerable(ours):
+        return replace(nothing, notes=(*notes, f"{plan.name} could not be asked: {why}"))
     both = set(ours.images.tolist()).intersection(*(one.images.tolist() for one in versions[1:]))
     together = np.logical_and.reduce([one.there for one in versions])
     ranked = [_ranked(one, asked, measures, both, together) for one in versions]
@@ -144,6 +143,15 @@ def _depth(
     return Depth(values, answers)
 
 
+def _unanswerable(ours: Answering) -> str:
+    """Why OURS can answer nothing; empty where it can."""
+    if not len(ours.there):
+        return "the dataset has no picture that it asks with."
+    if not ours.there.any():
+        return "no picture that it asks with is in the index."
+    return "" if ours.rows.count else "no picture of its database is in the index."
+
+
 def _differences(
     plan: EvaluatePlan, asked: Questions, ours: Answering, scores: Scores
 ) -> list[str]:
@@ -158,6 +166,8 @@ def _differences(
         notes.append(f"{lost:,} queries of {plan.name} are not in the index, and were not asked.")
     if lost := len(asked.database) - ours.rows.count:
         notes.append(f"{lost:,} pictures of the database of {plan.name} are not in the index.")
+    if not scores.queries:
+        notes.append(f"No query of {plan.name} has an answer in its database.")
     if note := sizes_note(plan.name, asked, scores.queries):
         notes.append(note)
     return notes

@@ -146,7 +146,7 @@ def evaluate(
         production = None  # with itself there is nothing to compare
     scores = measure(store, candidate, production, told.dataset, told.evaluate)
     if metrics:
-        show.to_file(metrics, scores.candidate)
+        show.to_file(metrics, show.with_protocol(scores.protocol, scores.candidate))
     if json:
         show.machine(show.plain(scores) | {"table": table, "version": version})
         return

@@ -75,7 +75,7 @@ def reindex(
         progress.close()
     _report(told, ledger)
     if metrics:
-        show.to_file(metrics, show.plain(ledger)["metrics"])
+        show.to_file(metrics, show.with_protocol(ledger.protocol, ledger.metrics))
     if plots:
         _history(told.name, plots)
     if json:

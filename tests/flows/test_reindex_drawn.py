@@ -123,3 +123,22 @@ def test_drawn_sets_are_pinned_verified_and_cleaned(lots: Album, tmp_path: Path)
     lots.store.delete(second.sets)
     found = lots.verified()
     assert (found.ok, found.sets) == (False, (second.sets,))
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"queries": {"each": 7}}, "could not be asked: queries should have 7 pictures of 'class"),
+        ({"queries": {"splits": ["test"]}}, "the dataset has no picture that it asks with"),
+        ({"database": {"splits": ["x"]}}, "no picture of its database is in the index"),
+        ({"relevance": "listed", "answers": ["easy"]}, "has an answer in its database"),
+    ],
+)
+def test_what_cannot_be_asked_is_held_and_said(
+    lots: Album, told: dict[str, Any], said: str
+) -> None:
+    lots.fields["evaluate"] = {"protocol": DRAWN | told}
+    ledger = lots.night()
+    assert "map[all]" not in ledger.metrics
+    assert any(said in note for note in ledger.notes)
+    assert (ledger.promoted, ledger.held_by) == (False, ("uncomputed",))
