@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -64,8 +65,12 @@ def measured(
     versions = [answering(store, dataset, index_table(store, place[0]).open(place[1]), asked, load)]
     if production:
         try:
-            other = index_table(store, production.table).open(production.version)
-            versions.append(answering(store, dataset, other, asked, load))
+            opened = index_table(store, production.table).open(production.version)
+            other = answering(store, dataset, opened, asked, load)
+            if why := _unanswerable(other):
+                notes.append(f"Production could not be asked: {why}")
+            else:
+                versions.append(other)
         except FileNotFoundError as error:
             notes.append(f"Production could not be asked: {error}")
     ours = versions[0]
@@ -77,7 +82,7 @@ def measured(
     )
     if why := _unanswerable(ours):
         return replace(nothing, notes=(*notes, f"{plan.name} could not be asked: {why}"))
-    both = set(ours.images.tolist()).intersection(*(one.images.tolist() for one in versions[1:]))
+    both = reduce(np.intersect1d, [one.images for one in versions])
     together = np.logical_and.reduce([one.there for one in versions])
     ranked = [_ranked(one, asked, measures, both, together) for one in versions]
     scores = scores_of(told, ranked, production, notes, started)
@@ -101,15 +106,17 @@ def _ranked(
     version: Answering,
     asked: Questions,
     measures: Sequence[Measure],
-    both: set[int],
+    both: Array,
     together: Array,
 ) -> Ranked:
     """What VERSION answers to all queries, and to those TOGETHER with rows of images of BOTH."""
+    measures = [one for one in measures if not one.refusal(bool(version.rows.bits))]
     whole = _depth(version, asked, measures, np.ones(len(version.images), bool), version.there)
-    held = np.isin(version.images, np.fromiter(both, np.uint64, len(both)))
+    held = np.isin(version.images, both)
     shared = whole.values
     if not held.all() or (together != version.there).any():
-        shared = _depth(version, asked, measures[:1], held, together).values
+        headline = [one for one in measures if one.name == asked.protocol.metric]
+        shared = _depth(version, asked, headline, held, together).values
     served = 1.0
     if has_ann(version.dataset):
         served = recall(version.dataset, exact_probe(version.dataset, PROBES))
@@ -129,6 +136,9 @@ def _depth(
     """The MEASURES of the queries ASKING among the rows HELD, (Q,) each; NaN of the others."""
     places = pa.array(version.places[held])
     who = np.flatnonzero(asking)
+    if not len(who) or not held.any():
+        nothing = np.full(len(asking), np.nan)
+        return Depth({one.name: nothing for one in measures}, np.full((len(asking), TOP), -1))
     judged = asked.truth.of(who.tolist()).among(
         asked.database.take(places), asked.labels.take(places)
     )

@@ -106,6 +106,8 @@ def scores_of(
         theirs = {metric: metrics.mean(values).value for metric, values in other.values.items()}
         theirs = {metric: value for metric, value in theirs.items() if not np.isnan(value)}
         candidate[f"churn@{TOP}"] = metrics.mean(churn(ours, other)).value
+        if name not in other.shared:  # codes are measured by what real vectors have not
+            continue
         differences = ours.shared[name] - other.shared[name]
         both = ~np.isnan(differences)
         if both.any():

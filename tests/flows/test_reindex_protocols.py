@@ -88,6 +88,18 @@ def test_codes_are_measured_by_the_same_name(bare: Album) -> None:
     assert ledger.metrics["coverage[h<=2]"] == pytest.approx(np.mean(covered))
     assert ledger.metrics["p[h<=2]"] == pytest.approx(np.mean(found))
 
+    bare.fields["train"] = TRAIN
+    real = bare.night("fall")
+    assert (real.promoted, real.before) == (True, ledger.production)
+    assert real.production_metrics is not None
+    assert real.production_metrics["map[all]"] == pytest.approx(ledger.metrics["map[all]"])
+    assert "p[h<=2]" not in real.metrics
+    bare.fields["train"] = TRAIN | {"descriptor": "binary", "dimensions": 24}
+    codes = bare.night("fall")
+    assert codes.production_metrics is not None
+    assert "p[h<=2]" in codes.metrics
+    assert "p[h<=2]" not in codes.production_metrics
+
 
 def listed(album: Album, count: int = 30) -> dict[str, set[str]]:
     """A list of COUNT pictures with one to three labels, and its protocol; labels by key."""
