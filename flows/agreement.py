@@ -52,7 +52,7 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
     opened = open_dataset(source.dataset, source.root, source.options)
     splits = opened.options.splits or opened.options.choices(opened.card.splits)
     if _learns_from_queries(told, train, splits):
-        remedy = "no picture of the dataset may teach, so set train: {epochs: 0}"
+        remedy = "no picture of the dataset may teach, so set train: {epochs: 0}, without whitening"
         if told.train is not None:
             remedy = f"set train: {{protocol: {evaluate.name}}}"
         raise ValueError(f"train would learn from the queries of {evaluate.name}: {remedy}.")
@@ -60,7 +60,7 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
 
 def _learns_from_queries(told: Protocol, train: "TrainPlan", splits: Collection[str]) -> bool:
     """Whether TRAIN, on a source of SPLITS, would see pictures that TOLD asks with."""
-    if not train.epochs or train.taught_by == told:
+    if not train.looks or train.taught_by == told:
         return False
     asking = set(told.queries.splits)
     if train.taught_by is not None:

@@ -52,6 +52,7 @@ def test_every_protocol_is_read_or_refused_for_what_it_asks_with(name: str) -> N
         ("cifar10", {"protocol": "cifar10-1"}, {}, r"set train: \{protocol: cifar10-1\}"),
         ("cifar10", {"protocol": "cifar10-2"}, {"split": "test"}, "learn from the queries"),
         ("ukbench", {"protocol": "ukbench"}, {}, r"set train: \{epochs: 0\}"),
+        ("ukbench", {"protocol": "ukbench"}, UNTRAINED | {"whitening": "pca"}, "without whiten"),
         ("roxford5k", {"protocol": "roxford5k-hard"}, {}, r"set train: \{epochs: 0\}"),
         ("cifar10", {"protocol": "cifar10-1"}, {"protocol": "cifar10"}, "learn from the queries"),
         ("cifar10", {}, {"protocol": "mnist"}, "train.protocol teaches by mnist"),

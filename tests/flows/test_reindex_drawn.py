@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.protocols import Sets
+from data.protocols import Protocol, Sets
 from data.protocols.kept import digest_of_sets, kept
 from data.protocols.kept import keep as keep_sets
 from tasks.clean import RetainPlan, clean
 from tasks.pin import pin_sets, restore
+from tasks.selection import Wanted, selected
+from tasks.sets import drawn
 from tasks.train import load_encoder
 from tests.flows.album import TRAIN, Album, photo
 from tests.flows.brute import precision, ranking
@@ -142,3 +144,20 @@ def test_what_cannot_be_asked_is_held_and_said(
     assert "map[all]" not in ledger.metrics
     assert any(said in note for note in ledger.notes)
     assert (ledger.promoted, ledger.held_by) == (False, ("uncomputed",))
+
+
+def test_a_copy_that_is_outside_the_training_set_is_told(lots: Album) -> None:
+    for number in range(0, 24, 2):
+        lots.copy(f"class{number % 4}/{number:02d}.jpg", f"class{number % 4}/copy{number:02d}.jpg")
+    told = Protocol.model_validate(DRAWN | {"train": {"each": 3, "without": ["queries"]}})
+    lots.night()
+    version = lots.lineage().dataset_version
+    chosen = selected(lots.store, "toy", version, Wanted(protocol=told))
+    train = set(drawn(lots.store, "toy", version, told)[0].train)
+    assert set(chosen.rows["key"].to_pylist()) <= train
+    keys: dict[str, set[str]] = {}
+    for key, (digest, _, _) in lots.rows().items():
+        keys.setdefault(digest, set()).add(key)
+    expected = [not keys[digest] <= train for digest in chosen.digests]
+    assert chosen.elsewhere.tolist() == expected
+    assert any(expected)
