@@ -53,7 +53,11 @@ class Lineage(Plan):
         code: git revision (with ``-dirty`` where the tree was changed) or the wheel's version.
         libraries: versions of what it was made with.
         counts: the change: added, changed, ... and what the index took up.
-        metrics: retrieval metrics on the fixed query split.
+        protocol: names how the metrics were taken; empty where nothing could be asked.
+        headline: the metric that the gate looked at.
+        metrics: retrieval metrics by that protocol.
+        sets: where in the store the protocol's drawn sets are kept; empty where nothing was drawn.
+        sets_digest: SHA-256 of the protocol's sets, as they are written.
         health: figures of the index ``before`` and ``after``, and the ``action`` taken.
         seconds: wall time by stage.
         rows: images that can be found in it.
@@ -73,7 +77,11 @@ class Lineage(Plan):
     code: str = ""
     libraries: dict[str, str] = Field(default_factory=dict)
     counts: dict[str, int] = Field(default_factory=dict)
+    protocol: str = ""
+    headline: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
+    sets: str = ""
+    sets_digest: str = ""
     health: dict[str, Any] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
     rows: int

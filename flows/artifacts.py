@@ -104,7 +104,7 @@ def markdown(ledger: Ledger) -> str:
         f"| {balance.quarantined:,} | {balance.deferred:,} | {balance.coverage:.2%} |",
         "",
         *(f"- {gate.sentence}" for gate in ledger.gates if gate.held or gate.accepted),
-        *(f"- {name} {value:.4f}" for name, value in ledger.metrics.items()),
+        *(f"- {ledger.protocol} {name} {value:.4f}" for name, value in ledger.metrics.items()),
         f"- embedded {ledger.embedded:,} images, dataset version {ledger.dataset_version}, "
         f"encoder {ledger.encoder[:12]}",
     ]
@@ -125,7 +125,12 @@ def history(store: Store, recipe: str) -> list[dict[str, Any]]:
     ]
     lines.sort(key=lambda line: line.created, reverse=True)
     return [
-        {"created": line.created[:16], "version": f"{line.table}@{line.version}", "rows": line.rows}
+        {
+            "created": line.created[:16],
+            "version": f"{line.table}@{line.version}",
+            "rows": line.rows,
+            "protocol": line.protocol,
+        }
         | line.metrics
         for line in lines[:NIGHTS]
     ]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from data.adapters import DATASETS
 from data.adapters.card import Card, Source
-from data.protocols import PROTOCOLS, Protocol, protocols_of
+from data.protocols import PROTOCOLS, protocols_of
 
 COMMAND: Final = "nightjar datasets --markdown > docs/datasets.md"
 """Writes the page anew."""
@@ -14,11 +14,6 @@ COMMAND: Final = "nightjar datasets --markdown > docs/datasets.md"
 HEAD: Final = ("name", "pictures", "says", "access", "verified on", "about")
 
 FILES: Final = ("file", "holds", "form", "splits", "bytes", "digest", "from")
-
-PROTOCOL: Final = (
-    "protocol", "dataset", "queries", "database", "train", "relevant", "own picture", "metric",
-    "also", "defined by", "note",
-)  # fmt: skip
 
 FEW: Final = 3
 """Files that hold the same are named one by one up to so many."""
@@ -89,42 +84,23 @@ def file_rows(card: Card) -> list[list[Any]]:
 def page() -> str:
     """The page docs/datasets.md."""
     parts = [
-        "# Datasets and protocols",
+        "# Datasets",
         "Written by `" + COMMAND + "` from the cards in `data/adapters/`: change those, not this.",
         "A dataset is read in the layout in which its publisher hands it out. "
         "`nightjar download NAME` gets what is open and says whom to ask for the rest; "
         "`nightjar datasets NAME` shows a card. *Verified on* says what the adapter was tried on: "
         "`real files`, a `part of the real files`, or a `miniature` that the tests build in the "
-        "documented layout, where no real file could be had.",
-        _table(HEAD, map(row, cards())),
+        "documented layout, where no real file could be had. How papers measure on them, name by "
+        "name, is said in [protocols](protocols.md).",
+        markdown_table(HEAD, map(row, cards())),
     ]
     for card in cards():
         parts.append(f"## {card.name}")
         facts = {name: words for name, words in told(card).items() if words and name != "name"}
         parts.append("\n".join(f"- **{name}**: {words}" for name, words in facts.items()))
         if card.sources:
-            parts.append(_table(FILES, file_rows(card)))
-    parts += [
-        "## Protocols",
-        "A number is reported only with the name of its protocol. No query is in the database, "
-        "unless *own picture* says so: left out of the query's answers by its key, or counted. "
-        "`hits`, `min`, `R` and `all` say what an average precision is divided by: relevant "
-        "answers found, the lesser of cut and relevant ones, relevant ones. Sets that nobody "
-        "published are drawn from a seed (`data/protocols/draw.py`). Some are of datasets whose "
-        "adapters are still to come.",
-        _table(PROTOCOL, (_protocol(name, one) for name, one in PROTOCOLS.items())),
-    ]
+            parts.append(markdown_table(FILES, file_rows(card)))
     return "\n\n".join(parts) + "\n"
-
-
-def _protocol(name: str, one: Protocol) -> list[Any]:
-    queries, database, train = (size or None for size in one.sizes)
-    own = one.own.replace("_", " ")
-    measured = [one.metric, ", ".join(one.also)]
-    return [
-        name, one.dataset, queries, database, train, one.relevance, own, *measured, one.defined,
-        one.note,
-    ]  # fmt: skip
 
 
 def _alike(sources: Iterable[Source]) -> list[list[Source]]:
@@ -165,7 +141,8 @@ def _digest(source: Source) -> str:
     return f"md5 {source.md5}" if source.md5 else "published beside it" * bool(source.md5_url)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """ROWS under HEAD as a table of Markdown."""
     lines = [head, ["---"] * len(head), *([_cell(value) for value in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

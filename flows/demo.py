@@ -153,7 +153,8 @@ def _night(
     ours = ledger.metrics[ledger.headline]
     theirs = (ledger.production_metrics or {}).get(ledger.headline)
     beside = "" if theirs is None else f", production {theirs:.3f}"
-    say(f"  {ledger.headline} {ours:.3f}{beside}, in {sum(ledger.seconds.values()):.1f} s")
+    took = sum(ledger.seconds.values())
+    say(f"  {ledger.protocol} {ledger.headline} {ours:.3f}{beside}, in {took:.1f} s")
     if ledger.held_by:
         say(f"  held by the gate {', '.join(ledger.held_by)}: production stays {ledger.before}")
     else:

@@ -74,6 +74,7 @@ def gather(store: Store, recipe: Recipe, ledger: Ledger) -> ReportData:
         missing=tuple(Missing(item.key, item.reason) for item in account.missing[:NAMED]),
         missing_count=account.missing_count,
         change={name: getattr(ledger, name) for name in CHANGES},
+        protocol=ledger.protocol,
         metrics=_metrics(store, ledger),
         gates=tuple(
             Gate(
@@ -146,13 +147,13 @@ def _figures(found: Any) -> dict[str, Any]:
 
 
 def _metrics(store: Store, ledger: Ledger) -> tuple[Metric, ...]:
-    """The headline metric first, each with its history over the sealed versions before."""
+    """The headline metric first, each with its history by the same protocol."""
     older = sorted(
         (
             line
             for name in index_names(store, ledger.recipe)
             for line in sealed_versions(index_table(store, name))
-            if line.run < ledger.run
+            if line.run < ledger.run and line.protocol == ledger.protocol
         ),
         key=lambda line: line.run,
     )

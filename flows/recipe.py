@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from data.adapters import DATASETS, open_dataset
 from data.plan import Plan
 from data.taxonomy import unknown
+from flows.agreement import check_protocol
 from models.composition import check_annotations
 from tasks.clean import RetainPlan
 from tasks.cluster import ClusterPlan
@@ -67,6 +68,11 @@ class Recipe(Plan):
         check_annotations(
             self.train.supervision, card.annotations, self.source.dataset, card.supervisions
         )
+        return self
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Recipe":
+        check_protocol(self.source, self.train, self.evaluate)
         return self
 
     @classmethod

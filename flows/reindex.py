@@ -28,7 +28,7 @@ from tasks.extract import (
 from tasks.gates import HeldByGate, check_accepted, check_listed, check_mass_deletion, judge
 from tasks.index import index
 from tasks.pictures import PICTURES
-from tasks.pin import pin
+from tasks.pin import pin, pin_sets
 from tasks.plan import Change, candidates, plan
 from tasks.promote import now, promote, withdrawn
 from tasks.register import quarantine, register
@@ -163,6 +163,8 @@ def publish(
         index, store, name, dataset, version, encoder, recipe.index, recipe.cluster, this.run, check
     )
     scores = this(evaluate, store, candidate, production, dataset, recipe.evaluate)
+    if recipe.pin and scores.sets:
+        this(pin_sets, store, dataset, scores.sets)
     left = withdrawn(store, recipe.name, (candidate.table, candidate.version))
     verdict = judge(recipe.gates, change, extraction, scores, candidate, accept, left)
     lineage = this(seal, store, candidate, _told(this, change, scores, pinned), check)
@@ -241,7 +243,11 @@ def _told(this: Night, change: Change, scores: Scores, pinned: str) -> dict[str,
         "recipe": this.recipe.name,
         "recipe_digest": this.recipe.digest,
         "counts": change.counts,
+        "protocol": scores.protocol,
+        "headline": scores.headline,
         "metrics": scores.candidate,
+        "sets": scores.sets,
+        "sets_digest": scores.sets_digest,
         "pin": pinned,
         "seconds": {name: round(seconds, 4) for name, seconds in this.seconds.items()},
     }

@@ -140,6 +140,7 @@ class ReportData:
         missing: images that cannot be found, as many as the page should list.
         missing_count: how many there are; those of `missing` where it is left out.
         change: what the night did, counted: added, changed, moved, ..., embedded.
+        protocol: names how the metrics were taken.
         metrics: the headline metric first.
         gates: in the order in which they were asked.
         health_before: figures of the index.
@@ -164,6 +165,7 @@ class ReportData:
     missing: tuple[Missing, ...] = ()
     missing_count: int | None = None
     change: Mapping[str, int] = field(default_factory=dict)
+    protocol: str = ""
     metrics: tuple[Metric, ...] = ()
     gates: tuple[Gate, ...] = ()
     health_before: Mapping[str, Any] = field(default_factory=dict)

@@ -12,6 +12,7 @@ ties from histograms over distances, (Q, L + 1), which need no ranking at all.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -54,18 +55,18 @@ def average_precision(hits: Array, relevant: Array, normalisation: Normalisation
 
 def precision_at(hits: Array, relevant: Array, k: int) -> Array:
     """Share of relevant items among the first K ranks, (Q,); a shorter ranking counts as misses."""
-    return _without_empty(hits[:, :k].sum(axis=1) / k, relevant)
+    return without_empty(hits[:, :k].sum(axis=1) / k, relevant)
 
 
 def cmc_at(hits: Array, relevant: Array, k: int) -> Array:
     """1 where one of the first K ranks is relevant, else 0, (Q,): metric learning's "recall@K"."""
-    return _without_empty(hits[:, :k].any(axis=1).astype(float), relevant)
+    return without_empty(hits[:, :k].any(axis=1).astype(float), relevant)
 
 
 def reciprocal_rank(hits: Array, relevant: Array) -> Array:
     """1 / rank of the first relevant item, (Q,); 0 where the k ranks hold none."""
     first = hits.argmax(axis=1) + 1
-    return _without_empty(np.where(hits.any(axis=1), 1.0 / first, 0.0), relevant)
+    return without_empty(np.where(hits.any(axis=1), 1.0 / first, 0.0), relevant)
 
 
 def ndcg_at(
@@ -114,7 +115,7 @@ def recall_within(found: Array, truth: Array, slack: float = 0.0) -> Array:
 
 
 def expected_average_precision(
-    counts: Array, hits: Array, k: int | None, normalisation: Normalisation
+    counts: Array, hits: Array, k: int | Array | None, normalisation: Normalisation
 ) -> Array:
     """Expected `average_precision` at K over all orders of tied items, (Q,).
 
@@ -126,16 +127,17 @@ def expected_average_precision(
     Args:
         counts: (Q, L + 1) int, gallery items at each distance.
         hits: (Q, L + 1) int, the relevant ones of them.
-        k: ranks counted; None for all.
+        k: ranks counted, of all queries or (Q,) of each; None for all.
         normalisation: as of `average_precision`; "hits" divides by the expected number of hits.
     """
     items = counts.sum(axis=1)
-    limit = int(items.max(initial=0)) if k is None else k
+    longest = int(items.max(initial=0))
+    limit = np.asarray(longest if k is None else k)
     before = np.cumsum(counts, axis=1) - counts  # N
     hits_before = np.cumsum(hits, axis=1) - hits  # P
-    inside = np.clip(limit - before, 0, counts)  # m
-    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, int(items.max(initial=0)) + 1))])
-    inverse = harmonic[before + inside] - harmonic[before]  # sum of 1 / (N + i)
+    inside = np.clip(limit.reshape(-1, 1) - before, 0, counts)  # m
+    table = harmonic(longest)
+    inverse = table[before + inside] - table[before]  # sum of 1 / (N + i)
     slope = np.where(counts > 1, (hits - 1) / np.maximum(counts - 1, 1), 0.0)
     growth = slope * (inside - (before + 1) * inverse)
     share = hits / np.maximum(counts, 1)
@@ -144,11 +146,12 @@ def expected_average_precision(
     return _normalised(total, found, hits.sum(axis=1), limit, normalisation)
 
 
-def expected_precision_at(counts: Array, hits: Array, k: int) -> Array:
+def expected_precision_at(counts: Array, hits: Array, k: int | Array) -> Array:
     """Expected `precision_at` K over all orders of tied items, (Q,); arguments as above."""
-    inside = np.clip(k - (np.cumsum(counts, axis=1) - counts), 0, counts)
+    limit = np.asarray(k).reshape(-1, 1)
+    inside = np.clip(limit - (np.cumsum(counts, axis=1) - counts), 0, counts)
     found = (inside * hits / np.maximum(counts, 1)).sum(axis=1)
-    return _without_empty(found / k, hits.sum(axis=1))
+    return without_empty(found / np.maximum(limit[:, 0], 1), hits.sum(axis=1))
 
 
 def expected_cmc_at(counts: Array, hits: Array, k: int) -> Array:
@@ -196,8 +199,23 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def without_empty(values: Array, relevant: Array) -> Array:
+    """VALUES (Q,) of the queries with RELEVANT (Q,) items, NaN for the others."""
+    return np.where(relevant > 0, values, np.nan)
+
+
+def harmonic(n: int) -> Array:
+    """The sum of 1 / i over i = 1..m, for m from 0 to at least N, float64."""
+    return _harmonic(1 << max(n, 1).bit_length())
+
+
+@lru_cache(maxsize=2)
+def _harmonic(n: int) -> Array:
+    return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, n + 1))])
+
+
 def _normalised(
-    total: Array, found: Array, relevant: Array, k: int, normalisation: Normalisation
+    total: Array, found: Array, relevant: Array, k: int | Array, normalisation: Normalisation
 ) -> Array:
     if normalisation == "hits":
         by = found
@@ -207,11 +225,7 @@ def _normalised(
         by = relevant
     else:
         raise ValueError(f"Unknown normalisation {normalisation!r}: choose from hits, min, R.")
-    return _without_empty(np.where(by > 0, total / np.where(by > 0, by, 1), 0.0), relevant)
-
-
-def _without_empty(values: Array, relevant: Array) -> Array:
-    return np.where(relevant > 0, values, np.nan)
+    return without_empty(np.where(by > 0, total / np.where(by > 0, by, 1), 0.0), relevant)
 
 
 def _first_relevant(counts: Array, hits: Array) -> list[tuple[int, tuple[int, int, int]]]:

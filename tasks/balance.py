@@ -52,6 +52,7 @@ class Ledger(Plan):
         metrics: of the candidate; `production_metrics` on the same queries.
         interval: of the headline's difference to production, 95 %.
         headline: the metric the gate looks at.
+        protocol: names how the metrics were taken.
         notes: what could not be measured.
         examples: queries with the keys of their nearest images.
         health: of the index, before and after.
@@ -87,6 +88,7 @@ class Ledger(Plan):
     accepted: tuple[str, ...] = ()
     gates: tuple[Figure, ...] = ()
     headline: str = ""
+    protocol: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
     production_metrics: dict[str, float] | None = None
     interval: tuple[float, float] | None = None
@@ -170,6 +172,7 @@ def balance(
         accepted=verdict.accepted,
         gates=verdict.figures,
         headline=scores.headline,
+        protocol=scores.protocol,
         metrics=scores.candidate,
         production_metrics=scores.production,
         interval=scores.interval,

@@ -16,6 +16,7 @@ from data.lease import Lease, dataset_lease
 from data.lineage import RUN_TAG, Lineage, last_lineage, run_tags, sealed_versions
 from data.manifest import REMOVED, manifest
 from data.plan import Plan
+from data.protocols.kept import FOLDER as SETS
 from data.store import Store
 from data.tables import RUN, Table
 from data.versions import drop, made, staying
@@ -43,6 +44,7 @@ class Cleaned:
         tables: index tables that are gone as a whole.
         shards: names of tars and their sidecars.
         caches: encoders whose descriptors are gone.
+        sets: lists of drawn sets that no kept version was measured by.
         tombstones: manifest rows of images that were removed long ago.
         bytes: what tars, descriptors, table data and indexes of these took in the store.
         dry_run: nothing was changed.
@@ -52,6 +54,7 @@ class Cleaned:
     tables: list[str] = field(default_factory=list)
     shards: list[str] = field(default_factory=list)
     caches: list[str] = field(default_factory=list)
+    sets: list[str] = field(default_factory=list)
     tombstones: int = 0
     bytes: int = 0
     dry_run: bool = False
@@ -62,6 +65,7 @@ class Cleaned:
             self.tables + other.tables,
             self.shards + other.shards,
             self.caches + other.caches,
+            self.sets + other.sets,
             self.tombstones + other.tombstones,
             self.bytes + other.bytes,
             self.dry_run or other.dry_run,
@@ -99,14 +103,16 @@ def clean(
         remaining = [name for name in stay if name not in found.tables]
         encoders = {encoder_of(index_table(store, name).schema) for name in remaining}
         found += _clean_caches(store, encoders, young, dry_run)
+        kept_lines = [
+            one
+            for name in remaining
+            for one in _lineages(store, name)
+            if one.dataset == dataset and one.version in stay[name]
+        ]
+        found += _clean_sets(store, dataset, {one.sets for one in kept_lines}, young, dry_run)
         table = manifest(store, dataset)
         if table.exists():
-            named = {
-                one.dataset_version
-                for name in remaining
-                for one in _lineages(store, name)
-                if one.dataset == dataset and one.version in stay[name]
-            }
+            named = {one.dataset_version for one in kept_lines}
             found += _clean_dataset(table, dataset, named, young, dry_run)
             found += _bury(table, named, now - timedelta(days=plan.days), dry_run)
         return found
@@ -219,6 +225,20 @@ def _clean_caches(store: Store, encoders: set[str], young: datetime, dry_run: bo
         found += Cleaned(caches=[encoder], bytes=sum(part.size for part in parts))
         if not dry_run:
             store.delete(f"{CACHES}/{encoder}")
+    return found
+
+
+def _clean_sets(
+    store: Store, dataset: str, named: set[str], young: datetime, dry_run: bool
+) -> Cleaned:
+    """The lists of sets that were drawn from DATASET gone, but for those NAMED."""
+    found = Cleaned()
+    for part in _files(store, f"{SETS}/{dataset}"):
+        if part.name in named or part.made >= young:
+            continue
+        found += Cleaned(sets=[part.name], bytes=part.size)
+        if not dry_run:
+            store.delete(part.name)
     return found
 
 

@@ -241,9 +241,9 @@ def _fall(scores: Scores, gates: GatesPlan, accepted: frozenset[str]) -> Figure:
     else:
         (ours, theirs), (low, high) = scores.compared, scores.interval
         sentence = (
-            f"{scores.headline} is {ours:.3f} against {theirs:.3f} of production on the same "
-            f"queries and images: a difference of {ours - theirs:+.3f} ({low:+.3f} to {high:+.3f} "
-            f"at 95 %), and a fall of {gates.fall:.3f} is tolerated."
+            f"{scores.protocol} {scores.headline} is {ours:.3f} against {theirs:.3f} of production "
+            f"on the same queries and images: a difference of {ours - theirs:+.3f} ({low:+.3f} to "
+            f"{high:+.3f} at 95 %), and a fall of {gates.fall:.3f} is tolerated."
         )
     beyond = fall is not None and fall > gates.fall
     return _figure("fall", fall, gates.fall, beyond, accepted, sentence)

@@ -15,6 +15,7 @@ import lance
 import pyarrow.compute as pc
 
 from data.pins import OBJECTS, files_of, object_name, pin_of, pinned, point, pointer_name
+from data.protocols.kept import FOLDER as PROTOCOLS
 from data.store import Store
 
 if TYPE_CHECKING:
@@ -45,8 +46,32 @@ def pin(store: Store, dataset: str, version: int, encoder: str = "") -> str:
     return found
 
 
+def pin_sets(store: Store, dataset: str, sets: str) -> str:
+    """The hash that brings back SETS, a list of sets drawn from DATASET, by its name in the store.
+
+    They are pinned as ``pins/protocols/DATASET/NAME.dvc``, apart from the dataset version, which
+    has the same hash whatever is drawn from it.
+
+    Raises:
+        FileNotFoundError: they are not in the store.
+    """
+    subject, name = f"{PROTOCOLS}/{dataset}", PurePosixPath(sets).stem
+    if found := _held(store, subject, name):
+        return found
+    if not store.exists(sets):
+        raise FileNotFoundError(f"The drawn sets {sets} are not in the store {store.root}.")
+    return _pinned(store, subject, name, [sets], {"dataset": dataset, "sets": name})
+
+
 def restore(
-    store: Store, dataset: str, version: int, into: Path, *, encoder: str = "", pin: str = ""
+    store: Store,
+    dataset: str,
+    version: int,
+    into: Path,
+    *,
+    encoder: str = "",
+    pin: str = "",
+    sets: str = "",
 ) -> Store:
     """A store at INTO that holds VERSION of DATASET and nothing else: its manifest and its shards.
 
@@ -57,13 +82,17 @@ def restore(
         into: a folder, made where it is not there.
         encoder: also bring back this pinned encoder.
         pin: the hash a lineage names; the newest pin of VERSION where it is left out.
+        sets: also bring back these drawn sets, by the name that a lineage says.
 
     Raises:
-        FileNotFoundError: that version, hash or encoder is not pinned.
+        FileNotFoundError: that version, hash or encoder is not pinned, or the sets are not.
     """
     files = files_of(store, pin or pin_of(store, dataset, str(version)))
     if encoder:
         files |= files_of(store, pin_of(store, ENCODERS, encoder))
+    if sets:
+        stem = PurePosixPath(sets).stem
+        files |= files_of(store, pin_of(store, f"{PROTOCOLS}/{dataset}", stem))
     for name, md5 in files.items():
         target = into / _inside(name)
         target.parent.mkdir(parents=True, exist_ok=True)

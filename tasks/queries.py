@@ -8,8 +8,8 @@ the index are the queries, and the image itself is the one answer; needs no labe
 import binascii
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import lance
@@ -18,12 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image, ImageEnhance, ImageFilter
 
-from data.descriptors import DescriptorCache, descriptor_schema
 from data.indexes import VECTOR, vectors_of
-from data.manifest import manifest, shard_name
-from data.plan import digest_of
 from data.store import Store
 from data.tables import rows_at
+from tasks.made import Made, described
 
 if TYPE_CHECKING:
     from models.weights import Embedder
@@ -35,7 +33,6 @@ COPY: Final = "nightjar known item 1"
 """Names the way in which `altered` alters, in the digest that a copy's descriptor goes by."""
 COPY_SIDE: Final = 256
 """Least side, in pixels, of the picture that is altered."""
-EMBED_AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True)
@@ -147,18 +144,13 @@ def copy_queries(
     what they are copies of, so the next night embeds those of new query images alone.
     """
     rows = _rows(held, images, ["key", "digest", "labels"])
-    names = {copy_name(digest): digest for digest in rows["digest"].to_pylist()}
-    cache = DescriptorCache(store, embedder.digest)
-    vectors = _cached(cache, list(names))
-    missing = {name: digest for name, digest in names.items() if name not in vectors}
-    if missing:
-        cache.write(
-            f"known-item-{digest_of(sorted(missing))[:32]}",
-            _described(store, dataset, missing, embedder),
-        )
-        vectors |= _cached(cache, list(missing))
-    asked = np.stack([vectors[name] for name in names])
-    return _queries("known_item", rows, asked), len(missing)
+    copies = {
+        copy_name(digest): Made(digest, partial(_copied, seed=int(digest[:16], 16)))
+        for digest in rows["digest"].to_pylist()
+    }
+    vectors, fresh = described(store, dataset, copies, embedder, "known-item")
+    asked = np.stack([vectors[name] for name in copies])
+    return _queries("known_item", rows, asked), fresh
 
 
 def copy_name(digest: str) -> str:
@@ -189,6 +181,14 @@ def altered(picture: Image.Image, seed: int) -> bytes:
     return out.getvalue()
 
 
+def _copied(content: bytes, side: int, seed: int) -> bytes:
+    """The altered copy of the picture in CONTENT, of which SIDE pixels a side are enough."""
+    from models.pixels import Transform
+
+    whole = Transform(size=max(COPY_SIDE, side), fit="squash")
+    return altered(Image.fromarray(whole(content).permute(1, 2, 0).numpy()), seed)
+
+
 def _rows(held: Holding, images: Array, columns: list[str]) -> pa.Table:
     """COLUMNS of one row of each of IMAGES, in their order."""
     order = np.argsort(held.images, kind="stable")
@@ -204,66 +204,3 @@ def _queries(protocol: Protocol, rows: pa.Table, vectors: Array) -> Queries:
         labels=tuple(tuple(labels or ()) for labels in rows["labels"].to_pylist()),
         vectors=vectors,
     )
-
-
-def _cached(cache: DescriptorCache, names: list[str]) -> dict[str, Array]:
-    found: dict[str, Array] = {}
-    for batch in cache.read(pa.array(names, pa.string())):
-        found |= zip(batch["digest"].to_pylist(), vectors_of(batch[VECTOR]), strict=True)
-    return found
-
-
-def _described(
-    store: Store, dataset: str, copies: Mapping[str, str], embedder: "Embedder"
-) -> pa.Table:
-    """The descriptors of altered copies, COPIES of name to digest, as a part of the cache."""
-    import torch
-
-    schema = descriptor_schema(embedder.value_type, embedder.width)
-    tables = []
-    pending = list(
-        _pictures(
-            store,
-            dataset,
-            {digest: name for name, digest in copies.items()},
-            max(COPY_SIDE, embedder.spec.transform.size),
-        )
-    )
-    for start in range(0, len(pending), EMBED_AT_ONCE):
-        group = pending[start : start + EMBED_AT_ONCE]
-        pixels = torch.stack([embedder.pixels(copy) for _, copy in group])
-        vectors = embedder.describe(embedder.features(pixels))
-        flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
-        tables.append(
-            pa.table(
-                {
-                    "digest": [name for name, _ in group],
-                    VECTOR: pa.FixedSizeListArray.from_arrays(flat, embedder.width),
-                    "reason": [""] * len(group),
-                    "decoder": [""] * len(group),
-                },
-                schema=schema,
-            )
-        )
-    return pa.concat_tables(tables)
-
-
-def _pictures(
-    store: Store, dataset: str, names: Mapping[str, str], side: int
-) -> Iterator[tuple[str, bytes]]:
-    """The altered copy of each image, by the name in NAMES (digest to name)."""
-    from models.pixels import Transform
-
-    whole = Transform(size=side, fit="squash")
-    wanted = pa.array(list(names), pa.string())
-    columns = ["digest", "shard", "offset", "length"]
-    seen: set[str] = set()
-    for batch in manifest(store, dataset).open().scanner(columns).to_batches():
-        for row in batch.filter(pc.is_in(batch["digest"], value_set=wanted)).to_pylist():
-            if row["digest"] in seen or not row["shard"]:
-                continue
-            seen.add(row["digest"])
-            name = shard_name(dataset, row["shard"])
-            content = store.read_range(name, row["offset"], row["length"])
-            picture = Image.fromarray(whole(content).permute(1, 2, 0).numpy())
-            yield names[row["digest"]], altered(picture, int(row["digest"][:16], 16))

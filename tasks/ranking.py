@@ -8,6 +8,8 @@ import numpy as np
 
 from data.indexes import nearest
 from models import metrics
+from models.levels import Levels
+from models.measures import Measure, measure
 from tasks.health import has_ann
 from tasks.queries import Array, Holding, Protocol, Queries
 from tasks.sweep import Found, Gallery, sweep
@@ -122,34 +124,22 @@ def _distinct(views: Sequence[Array]) -> list[tuple[Array, list[int]]]:
     return found
 
 
+def measures_of(protocol: Protocol, k: int) -> list[Measure]:
+    """What is measured at K ranks by PROTOCOL, the headline first."""
+    beside = ("p@10", "cmc@1") if protocol == "labels" else ("cmc@1", "cmc@10")
+    return [measure(name) for name in (headline(protocol, k), *beside)]
+
+
 def _values(found: Found, protocol: Protocol, k: int) -> dict[str, Array]:
-    """Each metric of PROTOCOL by its name, (Q,)."""
-    name = headline(protocol, k)
+    """Each measure of PROTOCOL by its name, (Q,)."""
     if found.levels.size:
-        at = (found.levels, found.relevant_levels)
-        if protocol == "labels":
-            return {
-                name: metrics.expected_average_precision(*at, k, "min"),
-                "p@10": metrics.expected_precision_at(*at, 10),
-                "cmc@1": metrics.expected_cmc_at(*at, 1),
-            }
-        return {
-            name: metrics.expected_reciprocal_rank(*at, k),
-            "cmc@1": metrics.expected_cmc_at(*at, 1),
-            "cmc@10": metrics.expected_cmc_at(*at, 10),
-        }
-    hits, relevant = found.hits, found.relevant
-    if protocol == "labels":
-        return {
-            name: metrics.average_precision(hits, relevant, "min"),
-            "p@10": metrics.precision_at(hits, relevant, 10),
-            "cmc@1": metrics.cmc_at(hits, relevant, 1),
-        }
-    return {
-        name: metrics.reciprocal_rank(hits, relevant),
-        "cmc@1": metrics.cmc_at(hits, relevant, 1),
-        "cmc@10": metrics.cmc_at(hits, relevant, 10),
-    }
+        wrong = found.levels - found.relevant_levels
+        levels = Levels(
+            np.stack([wrong, found.relevant_levels], axis=1), np.full(len(wrong), np.nan)
+        )
+    else:
+        levels = Levels.of_ranks(found.rows >= 0, found.hits, found.relevant)
+    return {one.name: one.of(levels) for one in measures_of(protocol, k)}
 
 
 def _approximate(held: Holding, queries: Queries) -> Array:

@@ -133,7 +133,8 @@ def wanted(plan: TrainPlan) -> Wanted:
     labels: Literal["all", "some", "none"] = "none"
     if "labels" in teaching.needs:
         labels = "some" if "labels" in teaching.optional else "all"
-    return Wanted(plan.split, labels, "tags" in teaching.needs, plan.labelled)
+    tagged = "tags" in teaching.needs
+    return Wanted(plan.split, labels, tagged, plan.labelled, plan.taught_by)
 
 
 def statistics(encoder: Encoder) -> list[torch.Tensor]:

@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data.manifest import LIVE, manifest
+from data.protocols import Protocol
 from data.store import Store
 from tasks.marks import WORDS, Marks, seen_share
+from tasks.sets import drawn
 
 COLUMNS: Final = ("key", "digest", "shard", "offset", "length", "labels", "tags", "split")
 
@@ -26,12 +28,14 @@ class Wanted:
             not looked at.
         words: whether pictures without tags are left out, and tags are looked at.
         labelled: the share of the labels that may be seen.
+        protocol: only pictures of its training set; `split` is not looked at.
     """
 
     split: str | None = None
     labels: Literal["all", "some", "none"] = "none"
     words: bool = False
     labelled: float = 1.0
+    protocol: Protocol | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ def selected(store: Store, dataset: str, version: int, wanted: Wanted) -> Select
     """The live pictures of DATASET at VERSION that are WANTED, each once however often copied.
 
     Raises:
-        ValueError: no picture is left; says which splits there are.
+        ValueError: no picture is left; says which splits there are. Or the protocol's sets cannot
+            be drawn.
     """
     chosen = _live(store, dataset, version, wanted)
     rows = chosen.rows
@@ -124,17 +129,27 @@ def selected(store: Store, dataset: str, version: int, wanted: Wanted) -> Select
 
 
 def _live(store: Store, dataset: str, version: int, wanted: Wanted) -> Selected:
-    """The live rows of the split, one a digest (the first key's), by shard and offset."""
+    """The live rows of the split, or of the protocol's training set, by shard and offset.
+
+    One a digest, the first key's.
+    """
     rows = (
         manifest(store, dataset).open(version).to_table(list(COLUMNS), filter=f"state = '{LIVE}'")
     )
     rows = rows.sort_by("key")
+    abroad = rows["digest"].slice(0, 0)
+    if wanted.protocol:
+        keys = pa.array(drawn(store, dataset, version, wanted.protocol)[0].train, pa.string())
+        inside = pc.is_in(rows["key"], value_set=keys)
+        abroad = rows["digest"].filter(pc.invert(inside))
+        rows = rows.filter(inside)
     digests, first, copies = np.unique(
         rows["digest"].to_numpy(zero_copy_only=False), return_index=True, return_inverse=True
     )
     once = rows.take(first)
-    split = _split(once, wanted.split, f"{dataset} version {version}")
-    elsewhere: NDArray[np.bool_] = np.zeros(len(digests), bool)
+    what = f"{dataset} version {version}"
+    split = None if wanted.protocol and len(once) else _split(once, wanted.split, what)
+    elsewhere: NDArray[np.bool_] = np.isin(digests, abroad.to_numpy(zero_copy_only=False))
     if split is not None:
         other = pc.fill_null(pc.not_equal(rows["split"], split), True)
         elsewhere[copies[other.to_numpy(zero_copy_only=False)]] = True

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from data.plan import Plan
+from data.protocols import Protocol, named
 from data.taxonomy import DescriptorType, Network, Supervision, unknown
 from models import composition
 from models.networks import NETWORKS
@@ -35,6 +36,7 @@ class TrainPlan(Plan):
         "patience": 0,
         "keep": 3.0,
         "whitening": "none",
+        "protocol": None,
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -65,6 +67,10 @@ class TrainPlan(Plan):
     )
     split: str | None = Field(
         default=None, description='to train on; none: "train" where there is one, else everything'
+    )
+    protocol: str | Protocol | None = Field(
+        default=None,
+        description="learn from the training set of this protocol and from nothing else",
     )
     epochs: int = Field(
         default=20,
@@ -148,6 +154,31 @@ class TrainPlan(Plan):
                 f"{self.supervision} looks at no labels: choose whitening: pca, or a supervision "
                 "that needs labels."
             )
+
+    @field_validator("protocol")
+    @classmethod
+    def _teaches(cls, word: str | Protocol | None) -> str | Protocol | None:
+        told = named(word) if isinstance(word, str) else word
+        if told is not None and told.train is None:
+            raise ValueError(
+                f"by {word} no picture of {told.dataset} may teach: leave the protocol out, and "
+                "set epochs: 0 or a split that it does not ask with"
+            )
+        return word
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> "TrainPlan":
+        if self.protocol is not None and self.split is not None:
+            raise ValueError(
+                f"split is {self.split!r}, and the protocol says itself which pictures teach: "
+                "leave one of them out."
+            )
+        return self
+
+    @property
+    def taught_by(self) -> Protocol | None:
+        """The protocol whose training set it learns from; None where it is a split, or all."""
+        return named(self.protocol) if isinstance(self.protocol, str) else self.protocol
 
     @property
     def way_name(self) -> str:

@@ -21,6 +21,7 @@ from data.indexes import VECTOR, index_table, metric_of, vectors_of
 from data.lineage import Lineage, lineage_of
 from data.manifest import LIVE, manifest, shard_name
 from data.plan import Plan
+from data.protocols.kept import kept
 from data.store import Store
 from models.distances import between, prepared
 from models.pixels import BadImage
@@ -49,6 +50,7 @@ class Findings(Plan):
         double: keys that stand in the index, or in the manifest, more than once.
         corrupt: images whose stored bytes are gone or do not match their digest.
         drifted: images whose descriptor, made again, is not the stored one.
+        sets: the list of a protocol's drawn sets that is gone, or not as it was drawn.
         deferred: live images that wait for a descriptor, as the lineage says; not a fault.
         images: distinct images whose bytes were read.
         bytes: of these.
@@ -65,6 +67,7 @@ class Findings(Plan):
     double: tuple[str, ...] = ()
     corrupt: tuple[str, ...] = ()
     drifted: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
     deferred: tuple[str, ...] = ()
     images: int = 0
     bytes: int = 0
@@ -75,8 +78,8 @@ class Findings(Plan):
     @property
     def ok(self) -> bool:
         """Whether the version is what it says."""
-        faults = (self.missing, self.extra, self.stale, self.double, self.corrupt, self.drifted)
-        return not any(faults)
+        rows = (self.missing, self.extra, self.stale, self.double)
+        return not any((*rows, self.corrupt, self.drifted, self.sets))
 
 
 def verify(
@@ -135,6 +138,7 @@ def verify(
             ),
             corrupt=corrupt,
             drifted=drifted,
+            sets=_meddled(store, lineage),
             rows=index.count_rows(),
             embedded=embedded,
             **sizes,
@@ -154,6 +158,17 @@ def _database(images: lance.LanceDataset, index: lance.LanceDataset) -> Iterator
             ask.execute(f"CREATE TABLE {name} AS SELECT * FROM stream")
             ask.unregister("stream")
         yield ask
+
+
+def _meddled(store: Store, lineage: Lineage) -> tuple[str, ...]:
+    """The list of drawn sets that LINEAGE names, where it is not in the store as it was drawn."""
+    if not lineage.sets:
+        return ()
+    try:
+        kept(store, lineage.sets, lineage.sets_digest)
+    except (FileNotFoundError, ValueError):
+        return (lineage.sets,)
+    return ()
 
 
 def _keys(ask: Any, query: str) -> tuple[str, ...]:

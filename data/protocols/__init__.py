@@ -5,12 +5,25 @@ from typing import Final
 
 from data.protocols.base import Pick, Protocol
 from data.protocols.classes import CLASSES
-from data.protocols.draw import Picture, Sets, sets_of
+from data.protocols.draw import Picture, Sets, labels_that_count, sets_of
 from data.protocols.instances import INSTANCES
+from data.taxonomy import choose
 
-__all__ = ["PROTOCOLS", "Pick", "Picture", "Protocol", "Sets", "protocols_of", "sets_of"]
+__all__ = [
+    "PROTOCOLS", "Pick", "Picture", "Protocol", "Sets", "labels_that_count", "named",
+    "protocols_of", "sets_of",
+]  # fmt: skip
 
 PROTOCOLS: Final[Mapping[str, Protocol]] = {**CLASSES, **INSTANCES}
+
+
+def named(word: str) -> Protocol:
+    """The protocol of the name WORD.
+
+    Raises:
+        ValueError: there is none; names the choices.
+    """
+    return choose(PROTOCOLS, word, "protocol")
 
 
 def protocols_of(dataset: str) -> tuple[str, ...]:

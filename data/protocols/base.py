@@ -64,6 +64,9 @@ class Protocol(Plan):
         frequent: only so many labels count, the most frequent ones, and only pictures that have one
             of them; 0: all.
         seen: the share of labels that teach, drawn by lot; 1: all of them.
+        answers: where answers are listed, the words before the ``/`` in those tags of a query that
+            name one by its key: ``easy/KEY``.
+        junk: the same of pictures that leave the query's ranking before it is measured.
         crop: queries are the boxes that the truth gives them, and not the whole picture.
         sizes: pictures in queries, database and train, as papers state them; 0 where they do not.
         seed: of what is drawn.
@@ -82,6 +85,19 @@ class Protocol(Plan):
     lists: str = ""
     frequent: int = Field(default=0, ge=0)
     seen: float = Field(default=1.0, gt=0, le=1)
+    answers: tuple[str, ...] = ()
+    junk: tuple[str, ...] = ()
     crop: bool = False
     sizes: tuple[int, int, int] = (0, 0, 0)
     seed: str = "nightjar 1"
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether lots decide which pictures are in its sets."""
+        picks = (self.queries, self.database, self.train)
+        return self.seen < 1 or any(pick is not None and pick.is_drawn for pick in picks)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The headline, and what is reported beside it."""
+        return (self.metric, *self.also)

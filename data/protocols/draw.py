@@ -73,6 +73,15 @@ def seen_labels(labels: Iterable[str], share: float, seed: str) -> frozenset[str
     return frozenset(order[: round(share * len(order))])
 
 
+def labels_that_count(pictures: Iterable[Picture], protocol: Protocol) -> frozenset[str] | None:
+    """The labels among those of PICTURES that PROTOCOL looks at; None for all of them."""
+    if not protocol.frequent:
+        return None
+    counts = Counter(label for picture in pictures for label in set(picture.labels))
+    order = sorted(counts, key=lambda label: (-counts[label], label))
+    return frozenset(order[: protocol.frequent])
+
+
 def write_sets(sets: Sets, out: IO[str]) -> None:
     """SETS as a CSV of set and key, the same bytes for the same sets: a list to be versioned."""
     rows = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -100,11 +109,9 @@ def read_sets(lines: Iterable[str]) -> Sets:
 
 def _counted(pictures: list[Picture], protocol: Protocol) -> list[Picture]:
     """PICTURES, of their labels those that count, without pictures that have none of them."""
-    if not protocol.frequent:
+    frequent = labels_that_count(pictures, protocol)
+    if frequent is None:
         return pictures
-    counts = Counter(label for picture in pictures for label in set(picture.labels))
-    order = sorted(counts, key=lambda label: (-counts[label], label))
-    frequent = frozenset(order[: protocol.frequent])
     kept = (
         picture._replace(labels=[label for label in picture.labels if label in frequent])
         for picture in pictures

@@ -17,8 +17,17 @@ REVISITED: Final = (
 )
 
 
+LEVELS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "easy": (("easy",), ("hard", "junk")),
+    "medium": (("easy", "hard"), ("junk",)),
+    "hard": (("hard",), ("easy", "junk")),
+}
+"""What answers a query at each level, and what is junk there."""
+
+
 def revisited(dataset: str, level: str, pictures: int) -> Protocol:
     """Oxford or Paris, revisited, with the truth of LEVEL and PICTURES in the database."""
+    answers, junk = LEVELS[level]
     return Protocol(
         dataset=dataset,
         queries=QUERY,
@@ -29,6 +38,8 @@ def revisited(dataset: str, level: str, pictures: int) -> Protocol:
         defined=REVISITED,
         note=f"Level {level}: what it does not ask for is junk and leaves the ranking before it is "
         "measured. Queries without an answer are skipped.",
+        answers=answers,
+        junk=junk,
         crop=True,
         sizes=(70, pictures, 0),
     )
@@ -59,6 +70,7 @@ INSTANCES: Final[Mapping[str, Protocol]] = {
         database=INDEX,
         train=TRAIN,
         relevance="listed",
+        answers=("answer",),
         metric="map@100[min]",
         defined=GLDV2,
         note="Truth of version 2.1. 1,129 of the 117,577 queries have an answer and are scored.",
@@ -69,10 +81,11 @@ INSTANCES: Final[Mapping[str, Protocol]] = {
         queries=TEST,
         database=TRAIN,
         train=TRAIN,
-        relevance="listed",
+        relevance="shared_label",
         metric="gap",
         defined=GLDV2,
-        note="Queries without a landmark lower it too: a guess costs.",
+        note="The labels of a test picture are the landmarks that the truth of version 2.1 lists. "
+        "Queries without a landmark lower it too: a guess costs.",
         sizes=(117_577, 4_132_914, 4_132_914),
     ),
     "gldv1-retrieval": Protocol(
@@ -81,6 +94,7 @@ INSTANCES: Final[Mapping[str, Protocol]] = {
         database=INDEX,
         train=TRAIN,
         relevance="listed",
+        answers=("answer",),
         metric="map@100[min]",
         defined="Noh, Araujo, Sim, Weyand, Han, DELF, ICCV 2017; the Kaggle challenge of 2018",
         note="The pictures are no longer handed out; a number says how many of them were there.",

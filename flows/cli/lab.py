@@ -130,6 +130,7 @@ def evaluate(
     from data.aliases import Alias
     from data.indexes import index_table
     from data.lineage import lineage_of
+    from data.manifest import manifest
     from tasks.evaluate import evaluate as measure
     from tasks.seal import Candidate
     from tasks.search import resolve
@@ -137,22 +138,22 @@ def evaluate(
     table, version = resolve(store, told.name, at)
     rows = index_table(store, table).open(version)
     lineage = lineage_of(rows)
-    candidate = Candidate(
-        table, version, rows.count_rows(), 0, 0, lineage.deferred if lineage else 0
-    )
+    held = lineage.dataset_version if lineage else manifest(store, told.dataset).open().version
+    deferred = lineage.deferred if lineage else 0
+    candidate = Candidate(table, version, rows.count_rows(), 0, 0, deferred, dataset_version=held)
     production = Alias(store, told.name).current()
     if production and production.place == (table, version):
         production = None  # with itself there is nothing to compare
     scores = measure(store, candidate, production, told.dataset, told.evaluate)
     if metrics:
-        show.to_file(metrics, scores.candidate)
+        show.to_file(metrics, show.with_protocol(scores.protocol, scores.candidate))
     if json:
         show.machine(show.plain(scores) | {"table": table, "version": version})
         return
     beside = scores.production or {}
     show.table(
         [[name, value, beside.get(name)] for name, value in scores.candidate.items()],
-        head=("metric", f"{table}@{version}", str(production or "")),
+        head=(scores.protocol, f"{table}@{version}", str(production or "")),
     )
     for note in scores.notes:
         typer.echo(note)

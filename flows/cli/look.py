@@ -73,7 +73,7 @@ def versions(recipe: RecipeWord, json: Json = False) -> None:
                 line.rows,
                 line.dataset_version,
                 line.run,
-                _headline(line.metrics),
+                _headline(line.protocol, line.metrics),
             ]
             for line in lines
         ],
@@ -164,7 +164,7 @@ def difference(store: "Store", before: tuple[str, int], after: tuple[str, int]) 
     )
     lineages = [lineage_of(each) for each in tables]
     said = [line.model_dump(mode="json") if line else {} for line in lineages]
-    fields = ("encoder", "dataset_version", "rows", "recipe_digest", "code", "run")
+    fields = ("encoder", "dataset_version", "rows", "recipe_digest", "code", "run", "protocol")
     pairs = {field: (said[0].get(field), said[1].get(field)) for field in fields}
     metrics = [each.get("metrics", {}) for each in said]
     pairs |= {
@@ -179,9 +179,10 @@ def difference(store: "Store", before: tuple[str, int], after: tuple[str, int]) 
     }
 
 
-def _headline(metrics: dict[str, float]) -> str:
-    """The first few METRICS in words."""
-    return "  ".join(f"{name} {value:.3f}" for name, value in list(metrics.items())[:3])
+def _headline(protocol: str, metrics: dict[str, float]) -> str:
+    """The first few METRICS in words, the name of the PROTOCOL before them."""
+    told = [f"{name} {value:.3f}" for name, value in list(metrics.items())[:3]]
+    return "  ".join([protocol, *told] if protocol else told)
 
 
 def _tell_duplicates(found: "Duplicates") -> None:

@@ -75,7 +75,7 @@ def reindex(
         progress.close()
     _report(told, ledger)
     if metrics:
-        show.to_file(metrics, show.plain(ledger)["metrics"])
+        show.to_file(metrics, show.with_protocol(ledger.protocol, ledger.metrics))
     if plots:
         _history(told.name, plots)
     if json:
@@ -145,7 +145,7 @@ def _history(recipe: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as out:
         rows = csv.writer(out)
-        rows.writerow(["night", "version", *names])
+        rows.writerow(["night", "version", "protocol", *names])
         for night, line in enumerate(lines, 1):
             values = [line.metrics.get(name, "") for name in names]
-            rows.writerow([night, f"{line.table}@{line.version}", *values])
+            rows.writerow([night, f"{line.table}@{line.version}", line.protocol, *values])

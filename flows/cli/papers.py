@@ -107,6 +107,7 @@ def tell_ledger(ledger: "Ledger") -> None:
             "dataset version": ledger.dataset_version,
             "index version": f"{ledger.table}@{ledger.index_version}" if ledger.table else "",
             "encoder": ledger.encoder[:12],
+            "protocol": ledger.protocol,
             "metrics": "  ".join(f"{name} {value:.3f}" for name, value in ledger.metrics.items()),
             "coverage": f"{ledger.ledger.coverage:.2%}",
             "took": show.duration(sum(ledger.seconds.values())),

@@ -32,6 +32,14 @@ def to_file(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, default=str) + "\n")
 
 
+def with_protocol(protocol: str, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """METRICS under the name of the PROTOCOL that they were taken by; nothing where there are none.
+
+    So a comparison of two commits never sets numbers of two protocols against each other.
+    """
+    return {protocol: dict(metrics)} if metrics else {}
+
+
 def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = ()) -> None:
     """Print ROWS in aligned columns under HEAD; numbers flush right."""
     rows = list(rows)

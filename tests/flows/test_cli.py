@@ -15,7 +15,9 @@ from typer.testing import Result
 from flows.cli import app, show
 
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
-CHANGING = {"download", "init", "reindex", "promote", "rollback", "clean", "train", "export"}
+CHANGING = {
+    "download", "init", "reindex", "promote", "rollback", "clean", "protocols", "train", "export",
+}  # fmt: skip
 TRAIN = "{supervision: supervised, dimensions: 16, size: 16, width: 8, epochs: 1, batch: 8}"
 Say = Callable[..., Result]
 
@@ -141,7 +143,8 @@ def test_metrics_and_their_history_are_written_for_dvc(
 ) -> None:
     words = ("--metrics", "out/toy.json", "--plots", "out/toy.csv", "--json")
     night = told(say("reindex", toy_recipe(), *words))
-    assert json.loads((tmp_path / "out/toy.json").read_text()) == night["metrics"]
+    written = json.loads((tmp_path / "out/toy.json").read_text())
+    assert written == {night["protocol"]: night["metrics"]}
     head, line = (tmp_path / "out/toy.csv").read_text().splitlines()
     assert head.split(",")[:2] == ["night", "version"]
     assert line.startswith(f"1,{night['production']},")

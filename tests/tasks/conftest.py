@@ -238,7 +238,13 @@ class Life:
         )
         scores = evaluate(store, found, before, dataset, self.evaluate)
         verdict = judge(self.gates, change, extraction, scores, found, accept)
-        lineage = seal(store, found, {"recipe": self.recipe, "metrics": scores.candidate}, check)
+        told = {
+            "recipe": self.recipe,
+            "protocol": scores.protocol,
+            "headline": scores.headline,
+            "metrics": scores.candidate,
+        }
+        lineage = seal(store, found, told, check)
         pointer = Pointer(
             table=lineage.table,
             version=lineage.version,

@@ -119,10 +119,13 @@ def test_nothing_is_measured_where_the_candidate_is_production(real_world: "Worl
     real_world.write(pictures(10))
     real_world.describe_all()
     candidate = real_world.index("run-1")
-    measured = scored(real_world, candidate).candidate
-    sealed = real_world.seal(candidate, metrics=measured)
+    first = scored(real_world, candidate)
+    measured = first.candidate
+    told = {"protocol": first.protocol, "headline": first.headline, "metrics": measured}
+    sealed = real_world.seal(candidate, **told)
     again = scored(real_world, real_world.index("run-2"), pointer(sealed))
     assert again.candidate == again.production == measured
+    assert again.notes == ("The candidate is production: measured when it was made.",)
     assert again.fall == 0
     assert again.headline == "map@10[min]"
 

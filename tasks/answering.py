@@ -1,0 +1,128 @@
+"""What an index version holds of a protocol's pictures, and how it is asked by its own encoder."""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import Image, ImageOps
+
+from data.indexes import VECTOR, encoder_of, metric_of, vectors_of
+from data.plan import digest_of
+from data.store import Store
+from tasks.depth import Rows
+from tasks.made import Made, described
+from tasks.queries import Array, fingerprints
+from tasks.sets import Questions
+
+if TYPE_CHECKING:
+    from models.weights import Embedder
+
+CROP: Final = "nightjar crop 1"
+"""Names the way in which `cut` cuts, in the digest that a cut-out's descriptor goes by."""
+
+Load = Callable[[Store, str], "Embedder"]
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What an index version holds of a protocol's pictures, by its own encoder.
+
+    Args:
+        dataset: the index version.
+        rows: descriptors of the N' pictures of the database that it holds.
+        places: (N',) their places in `Questions.database`.
+        images: (N',) uint64, their fingerprints.
+        vectors: (Q, width) descriptors of the queries; zeros where `there` is False.
+        there: (Q,) bool, queries that it can be asked.
+        embedded: pictures that had to be embedded for that.
+    """
+
+    dataset: lance.LanceDataset
+    rows: Rows
+    places: Array
+    images: Array
+    vectors: Array
+    there: Array
+    embedded: int
+
+
+def answering(
+    store: Store, dataset: str, opened: lance.LanceDataset, asked: Questions, load: Load
+) -> Answering:
+    """What the index version OPENED holds of what is ASKED; streams its rows once."""
+    width = opened.schema.field(VECTOR).type.list_size
+    bits = 8 * width if metric_of(opened.schema) == "hamming" else 0
+    rows = Rows(min(len(asked.database), opened.count_rows()), width, bits)
+    places, images = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+    queries = asked.queries["key"].combine_chunks()
+    kind = opened.schema.field(VECTOR).type.value_type.to_pandas_dtype()
+    vectors = np.zeros((len(queries), width), kind)
+    there = np.zeros(len(queries), bool)
+    for batch in opened.scanner(["key", "digest", VECTOR], batch_size=8192).to_batches():
+        held = _places(batch["key"], asked.database)
+        some = batch.filter(pa.array(held >= 0))
+        if len(some):
+            rows.add(vectors_of(some[VECTOR]))
+            places.append(held[held >= 0])
+            images.append(fingerprints(some["digest"]))
+        number = _places(batch["key"], queries)
+        mine = batch.filter(pa.array(number >= 0))
+        if len(mine):
+            vectors[number[number >= 0]] = vectors_of(mine[VECTOR])
+            there[number[number >= 0]] = True
+    found = Answering(
+        opened, rows, np.concatenate(places), np.concatenate(images), vectors, there, 0
+    )
+    return _cropped(store, dataset, found, asked, load) if asked.protocol.crop else found
+
+
+def _cropped(
+    store: Store, dataset: str, version: Answering, asked: Questions, load: Load
+) -> Answering:
+    """VERSION, asked with what the box of each query shows; one without a box asks as a whole."""
+    made: dict[str, Made] = {}
+    of_query: dict[int, str] = {}
+    columns = (asked.queries[name].to_pylist() for name in ("digest", "boxes"))
+    for number, (digest, boxes) in enumerate(zip(*columns, strict=True)):
+        if boxes and version.there[number]:
+            box = {side: float(boxes[0][side]) for side in ("x", "y", "width", "height")}
+            name = digest_of([CROP, digest, box])
+            made[name] = Made(digest, partial(cut, box=box))
+            of_query[number] = name
+    if not made:
+        return version
+    embedder = load(store, encoder_of(version.dataset.schema))
+    vectors, fresh = described(store, dataset, made, embedder, "crop")
+    asking = version.vectors.copy()
+    for number, name in of_query.items():
+        asking[number] = vectors[name]
+    return replace(version, vectors=asking, embedded=fresh)
+
+
+def _places(keys: pa.Array, among: pa.Array) -> Array:
+    """The place of each of KEYS AMONG others, (C,); -1 where it is none of them."""
+    found = pc.fill_null(pc.index_in(keys, value_set=among), -1)
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
+
+
+def cut(content: bytes, side: int, box: Mapping[str, float]) -> bytes:
+    """What BOX (x, y, width, height in pixels of the stored image) shows of CONTENT, as PNG.
+
+    Corners are rounded to whole pixels, what lies beyond the picture is left away, and the rest is
+    turned upright as every picture is. SIDE, of what the encoder will see, decides nothing.
+    """
+    picture = Image.open(io.BytesIO(content))
+    left, top = max(round(box["x"]), 0), max(round(box["y"]), 0)
+    right = min(round(box["x"] + box["width"]), picture.width)
+    bottom = min(round(box["y"] + box["height"]), picture.height)
+    shown = picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+    shown = ImageOps.exif_transpose(shown)
+    out = io.BytesIO()
+    shown.convert("RGB").save(out, "PNG", compress_level=1)
+    return out.getvalue()

@@ -1,0 +1,120 @@
+"""Descriptors of pictures that are made of stored ones to be asked: altered copies, cut-out boxes.
+
+They are kept in the encoder's cache beside those of images, each under a digest that says what was
+made of which image, so that a night embeds what it has not asked before, and nothing else.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data.descriptors import DescriptorCache, descriptor_schema
+from data.indexes import VECTOR, vectors_of
+from data.manifest import manifest, shard_name
+from data.plan import digest_of
+from data.store import Store
+
+if TYPE_CHECKING:
+    from models.weights import Embedder
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+AT_ONCE: Final = 32
+"""Pictures that are embedded together."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A picture that is made of an image.
+
+    Args:
+        digest: of the image.
+        make: its file, from the image's bytes and the side, in pixels, that the encoder will see.
+    """
+
+    digest: str
+    make: Callable[[bytes, int], bytes]
+
+
+def described(
+    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder", what: str
+) -> tuple[dict[str, Array], int]:
+    """The descriptors of PICTURES by their names, and how many had to be embedded.
+
+    Args:
+        store: holds the images' bytes and the cache.
+        dataset: whose images they are.
+        pictures: by the digest under which the descriptor is kept.
+        embedder: makes descriptors.
+        what: a word for the name of the cache's part.
+    """
+    cache = DescriptorCache(store, embedder.digest)
+    vectors = _cached(cache, list(pictures))
+    missing = {name: one for name, one in pictures.items() if name not in vectors}
+    if missing:
+        part = f"{what}-{digest_of(sorted(missing))[:32]}"
+        cache.write(part, _embedded(store, dataset, missing, embedder))
+        vectors |= _cached(cache, list(missing))
+    return vectors, len(missing)
+
+
+def _cached(cache: DescriptorCache, names: list[str]) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    for batch in cache.read(pa.array(names, pa.string())):
+        found |= zip(batch["digest"].to_pylist(), vectors_of(batch[VECTOR]), strict=True)
+    return found
+
+
+def _embedded(
+    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder"
+) -> pa.Table:
+    """The descriptors of PICTURES as a part of the cache."""
+    import torch
+
+    schema = descriptor_schema(embedder.value_type, embedder.width)
+    tables = []
+    contents = _contents(store, dataset, {one.digest for one in pictures.values()})
+    side = embedder.spec.transform.size
+    of_image: dict[str, list[str]] = {}
+    for name, one in pictures.items():
+        of_image.setdefault(one.digest, []).append(name)
+    pending = [
+        (name, pictures[name].make(content, side))
+        for digest, content in contents
+        for name in of_image[digest]
+    ]
+    for start in range(0, len(pending), AT_ONCE):
+        group = pending[start : start + AT_ONCE]
+        pixels = torch.stack([embedder.pixels(content) for _, content in group])
+        vectors = embedder.describe(embedder.features(pixels))
+        flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
+        tables.append(
+            pa.table(
+                {
+                    "digest": [name for name, _ in group],
+                    VECTOR: pa.FixedSizeListArray.from_arrays(flat, embedder.width),
+                    "reason": [""] * len(group),
+                    "decoder": [""] * len(group),
+                },
+                schema=schema,
+            )
+        )
+    return pa.concat_tables(tables)
+
+
+def _contents(store: Store, dataset: str, digests: set[str]) -> Iterator[tuple[str, bytes]]:
+    """The bytes of each image of DIGESTS."""
+    wanted = pa.array(sorted(digests), pa.string())
+    columns = ["digest", "shard", "offset", "length"]
+    seen: set[str] = set()
+    for batch in manifest(store, dataset).open().scanner(columns).to_batches():
+        for row in batch.filter(pc.is_in(batch["digest"], value_set=wanted)).to_pylist():
+            if row["digest"] in seen or not row["shard"]:
+                continue
+            seen.add(row["digest"])
+            name = shard_name(dataset, row["shard"])
+            yield row["digest"], store.read_range(name, row["offset"], row["length"])

@@ -1,0 +1,183 @@
+"""An index version put to a protocol of the field: its queries, its database, its measures."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from data.aliases import Pointer
+from data.indexes import index_table
+from data.store import Store
+from models.measures import Measure, measure
+from tasks.answering import Answering, Load, answering
+from tasks.depth import Depth, depth
+from tasks.evaluate_plan import EvaluatePlan
+from tasks.health import has_ann
+from tasks.probe import exact_probe, recall
+from tasks.queries import Array
+from tasks.ranking import ANN_RECALL, TOP, Ranked
+from tasks.scores import Asked, Scores, scores_of
+from tasks.sets import Questions, questions, sizes_note
+
+PROBES: Final = 200
+"""Rows whose neighbours the ANN index is asked for."""
+
+
+def measured(
+    store: Store,
+    place: tuple[str, int],
+    version: int,
+    production: Pointer | None,
+    dataset: str,
+    plan: EvaluatePlan,
+    load: Load,
+    started: float,
+) -> Scores:
+    """How well the index version PLACE searches by the named protocol of PLAN, and PRODUCTION.
+
+    Both are asked by the sets that the protocol has in the candidate's dataset version; each has
+    its own descriptors of the queries.
+
+    Args:
+        store: where all lies.
+        place: table and version.
+        version: the manifest version that it holds.
+        production: the other version; None without one.
+        dataset: the dataset's name.
+        plan: names the protocol.
+        load: gives an encoder by its digest, where a box is to be cut out and embedded.
+        started: when the measuring began.
+
+    What cannot be asked, such as sets that the dataset is too small for, is said in the notes.
+    """
+    protocol = plan.named
+    if protocol is None:
+        raise ValueError(f"{plan.name} is no named protocol.")
+    nothing = Scores(plan.title, protocol.metric, {}, against=str(production or ""))
+    try:
+        asked = questions(store, dataset, version, plan.name, protocol, plan.queries)
+    except ValueError as error:  # a gate holds what could not be computed
+        return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
+    notes = []
+    versions = [answering(store, dataset, index_table(store, place[0]).open(place[1]), asked, load)]
+    if production:
+        try:
+            opened = index_table(store, production.table).open(production.version)
+            other = answering(store, dataset, opened, asked, load)
+            if why := _unanswerable(other):
+                notes.append(f"Production could not be asked: {why}")
+            else:
+                versions.append(other)
+        except FileNotFoundError as error:
+            notes.append(f"Production could not be asked: {error}")
+    ours = versions[0]
+    measures, refused = _measures(plan, bool(ours.rows.bits))
+    notes += refused
+    keys = asked.queries["key"].to_pylist()
+    told = Asked(
+        plan.title, protocol.metric, keys, plan.examples, sum(one.embedded for one in versions)
+    )
+    if why := _unanswerable(ours):
+        return replace(nothing, notes=(*notes, f"{plan.name} could not be asked: {why}"))
+    both = reduce(np.intersect1d, [one.images for one in versions])
+    together = np.logical_and.reduce([one.there for one in versions])
+    ranked = [_ranked(one, asked, measures, both, together) for one in versions]
+    scores = scores_of(told, ranked, production, notes, started)
+    notes += _differences(plan, asked, ours, scores)
+    return replace(scores, notes=tuple(notes), sets=asked.kept, sets_digest=asked.digest)
+
+
+def _measures(plan: EvaluatePlan, bits: bool) -> tuple[list[Measure], list[str]]:
+    """What is measured of descriptors that are BITS or not, and why the rest is not."""
+    told = plan.named
+    names = dict.fromkeys((*(told.measures if told else ()), *plan.measures))
+    found = [measure(name) for name in names]
+    refused = [(one.name, one.refusal(bits)) for one in found]
+    return (
+        [one for one in found if not one.refusal(bits)],
+        [f"{name} is not measured: it {why}." for name, why in refused if why],
+    )
+
+
+def _ranked(
+    version: Answering,
+    asked: Questions,
+    measures: Sequence[Measure],
+    both: Array,
+    together: Array,
+) -> Ranked:
+    """What VERSION answers to all queries, and to those TOGETHER with rows of images of BOTH."""
+    measures = [one for one in measures if not one.refusal(bool(version.rows.bits))]
+    whole = _depth(version, asked, measures, np.ones(len(version.images), bool), version.there)
+    held = np.isin(version.images, both)
+    shared = whole.values
+    if not held.all() or (together != version.there).any():
+        headline = [one for one in measures if one.name == asked.protocol.metric]
+        shared = _depth(version, asked, headline, held, together).values
+    served = 1.0
+    if has_ann(version.dataset):
+        served = recall(version.dataset, exact_probe(version.dataset, PROBES))
+    numbers = np.unique(whole.answers[whole.answers >= 0])
+    keys = asked.database.take(pa.array(version.places[numbers])).to_pylist()
+    return Ranked(
+        {**whole.values, ANN_RECALL: np.full(len(version.there), served)},
+        shared,
+        whole.answers,
+        dict(zip(numbers.tolist(), keys, strict=True)),
+    )
+
+
+def _depth(
+    version: Answering, asked: Questions, measures: Sequence[Measure], held: Array, asking: Array
+) -> Depth:
+    """The MEASURES of the queries ASKING among the rows HELD, (Q,) each; NaN of the others."""
+    places = pa.array(version.places[held])
+    who = np.flatnonzero(asking)
+    if not len(who) or not held.any():
+        nothing = np.full(len(asking), np.nan)
+        return Depth({one.name: nothing for one in measures}, np.full((len(asking), TOP), -1))
+    judged = asked.truth.of(who.tolist()).among(
+        asked.database.take(places), asked.labels.take(places)
+    )
+    rows = version.rows if held.all() else version.rows.only(held)
+    found = depth(rows, version.images[held], version.vectors[who], judged, measures)
+    numbers = np.append(np.flatnonzero(held), -1)  # of a row among all that the version holds
+    values = {name: np.full(len(asking), np.nan) for name in found.values}
+    for name, value in found.values.items():
+        values[name][who] = value
+    answers = np.full((len(asking), TOP), -1)
+    answers[who] = numbers[found.answers]
+    return Depth(values, answers)
+
+
+def _unanswerable(ours: Answering) -> str:
+    """Why OURS can answer nothing; empty where it can."""
+    if not len(ours.there):
+        return "the dataset has no picture that it asks with."
+    if not ours.there.any():
+        return "no picture that it asks with is in the index."
+    return "" if ours.rows.count else "no picture of its database is in the index."
+
+
+def _differences(
+    plan: EvaluatePlan, asked: Questions, ours: Answering, scores: Scores
+) -> list[str]:
+    """In what these numbers differ from those of the protocol as it is stated."""
+    notes = []
+    if asked.queries.num_rows < asked.of:
+        notes.append(
+            f"{asked.queries.num_rows:,} of the {asked.of:,} queries of {plan.name} were asked, "
+            f"for the recipe says evaluate.queries: {plan.queries}."
+        )
+    if lost := len(ours.there) - int(ours.there.sum()):
+        notes.append(f"{lost:,} queries of {plan.name} are not in the index, and were not asked.")
+    if lost := len(asked.database) - ours.rows.count:
+        notes.append(f"{lost:,} pictures of the database of {plan.name} are not in the index.")
+    if not scores.queries:
+        notes.append(f"No query of {plan.name} has an answer in its database.")
+    if note := sizes_note(plan.name, asked, scores.queries):
+        notes.append(note)
+    return notes

@@ -1,0 +1,96 @@
+"""What answers a query, told from labels, lists and pairs, against loops over the definition."""
+
+from typing import get_args
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.protocols import PROTOCOLS, Pick, Protocol
+from data.protocols.base import Own, Relevance
+from data.relevance import RELEVANCES, Question, truth_of
+
+REST = Pick(without=("queries",))
+LISTS = pa.list_(pa.string())
+
+
+def protocol(relevance: str, own: Own = "absent", **fields: object) -> Protocol:
+    told = {"dataset": "x", "queries": Pick(each=1), "database": REST, "metric": "map[all]"}
+    told |= {"relevance": relevance, "own": own, "defined": "here"}
+    return Protocol.model_validate(told | fields)
+
+
+def grades(
+    told: Protocol, questions: list[Question], rows: dict[str, list[str]], **count: object
+) -> list[list[int]]:
+    truth = truth_of(told, questions, count.get("count"))  # type: ignore[arg-type]
+    judged = truth.among(pa.array(list(rows), pa.string()), pa.array(list(rows.values()), LISTS))
+    found: list[list[int]] = judged.grades(slice(None)).tolist()
+    return found
+
+
+labels = st.lists(st.sampled_from("abcd"), max_size=4)
+
+
+@given(asked=st.lists(labels, min_size=1, max_size=4), held=st.lists(labels, min_size=1))
+def test_shared_labels_are_counted_and_of_the_same_label_one_is_enough(
+    asked: list[list[str]], held: list[list[str]]
+) -> None:
+    questions = [Question(f"q{n}", tuple(one)) for n, one in enumerate(asked)]
+    rows = {f"r{n}": one for n, one in enumerate(held)}
+    shared = [[len(set(one) & set(row)) for row in held] for one in asked]
+    assert grades(protocol("shared_label"), questions, rows) == shared
+    same = [[min(count, 1) for count in row] for row in shared]
+    assert grades(protocol("same_label"), questions, rows) == same
+    assert grades(protocol("same_pair"), questions, rows) == same
+
+
+def test_only_labels_that_count_are_shared() -> None:
+    asked = [Question("q", ("sky", "rare"))]
+    rows = {"1": ["rare"], "2": ["sky", "rare"]}
+    told = protocol("shared_label", frequent=1)
+    assert grades(told, asked, rows, count={"sky"}) == [[0, 1]]
+
+
+def test_answers_and_junk_are_listed_by_key() -> None:
+    tags = ("easy/index/a", "hard/index/b", "junk/index/c", "easy/index/gone", "sunny")
+    asked = [Question("query/1", ("1",), tags), Question("query/2")]
+    rows = {f"index/{name}": ["1"] for name in "abcd"}
+    levels = {name: PROTOCOLS[f"roxford5k-{name}"] for name in ("easy", "medium", "hard")}
+    assert grades(levels["easy"], asked, rows) == [[1, 2, 2, 0], [0, 0, 0, 0]]
+    assert grades(levels["medium"], asked, rows) == [[1, 1, 2, 0], [0, 0, 0, 0]]
+    assert grades(levels["hard"], asked, rows) == [[2, 1, 2, 0], [0, 0, 0, 0]]
+
+
+def test_the_landmarks_truth_lists_its_answers() -> None:
+    asked = [Question("test/1", ("train/7",), ("answer/index/a", "retrieval/Public"))]
+    rows = {"index/a": ["index/7"], "index/b": ["train/7"]}
+    assert grades(PROTOCOLS["gldv2-retrieval"], asked, rows) == [[1, 0]]
+    assert grades(PROTOCOLS["gldv2-recognition"], asked, rows) == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [("left_out", [2, 1]), ("counted", [1, 1]), ("absent", [1, 1])]
+)
+def test_the_query_s_own_picture_is_known_by_its_key(own: Own, expected: list[int]) -> None:
+    rows = {"q": ["a"], "copy": ["a"]}
+    assert grades(protocol("same_label", own), [Question("q", ("a",))], rows) == [expected]
+
+
+def test_a_part_of_the_queries_is_judged_as_it_is_among_all() -> None:
+    questions = [Question(f"q{n}", tuple("abc"[: n % 4])) for n in range(9)]
+    rows = {f"r{n}": list("abcd"[n % 4 :]) for n in range(7)}
+    truth = truth_of(protocol("shared_label"), questions, None)
+    keys, held = pa.array(list(rows)), pa.array(list(rows.values()), LISTS)
+    whole = truth.among(keys, held).grades(slice(None))
+    assert np.array_equal(truth.among(keys, held).grades(slice(3, 6)), whole[3:6])
+    assert np.array_equal(truth.of([8, 2]).among(keys, held).grades(slice(None)), whole[[8, 2]])
+
+
+def test_every_relevance_is_told_and_words_cannot_be_asked() -> None:
+    assert set(RELEVANCES) == set(get_args(Relevance))
+    for word in ("judged", "caption"):
+        with pytest.raises(ValueError, match=f"'{word}' .* needs an encoder with a tower for text"):
+            truth_of(protocol(word), [Question("q")], None)

@@ -1,0 +1,81 @@
+"""A recipe whose plans do not go together about a protocol is refused when it is read."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from data.protocols import PROTOCOLS
+from flows.recipe import Recipe
+
+UNTRAINED = {"epochs": 0}
+
+
+def read(dataset: str, evaluate: dict[str, Any], train: dict[str, Any], **options: Any) -> Recipe:
+    said = {
+        "name": "toy",
+        "source": {"dataset": dataset, "root": "somewhere", "options": options},
+        "train": {"supervision": "self_supervised", **train},
+        "evaluate": evaluate,
+    }
+    return Recipe.parsed(yaml.safe_dump(said), "toy.yaml", Path.cwd())
+
+
+@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+def test_every_protocol_is_read_or_refused_for_what_it_asks_with(name: str) -> None:
+    told = PROTOCOLS[name]
+    options = {"lists": told.lists} if told.lists else {}
+    if told.relevance in ("caption", "judged"):
+        with pytest.raises(ValueError, match=f"{name} the relevance|{name} is .* tower for text"):
+            read(told.dataset, {"protocol": name}, UNTRAINED, **options)
+        return
+    recipe = read(told.dataset, {"protocol": name}, UNTRAINED, **options)
+    assert recipe.evaluate.named == told
+    assert recipe.evaluate.title == name
+    if told.train is not None:
+        taught = read(told.dataset, {"protocol": name}, {"protocol": name}, **options)
+        assert taught.train.taught_by == told
+
+
+@pytest.mark.parametrize(
+    ("dataset", "evaluate", "train", "said"),
+    [
+        ("cifar10", {"protocol": "cifar-10"}, {}, "choose from auto, cars196, .* Did you mean"),
+        ("cifar10", {"protocol": "mnist"}, {}, "known_item, cifar10, cifar10-1, cifar10-2"),
+        ("folder", {"protocol": "mnist"}, {}, "choose from auto, labels, known_item[.]"),
+        ("mnist", {"protocol": "mnist", "split": "test"}, {}, "leave it out"),
+        ("mnist", {"measures": ["p@10"]}, {}, "auto is none"),
+        ("mnist", {"protocol": "mnist", "measures": ["map@ten[min]"]}, {}, r"mean 'map@K\[min\]'"),
+        ("mnist", {"protocol": "mnist", "measures": ["cmc@1[same-pair]"]}, {}, "same_pair"),
+        ("nuswide", {"protocol": "nuswide-hashnet"}, UNTRAINED, r"options \{lists: hashnet\}"),
+        ("cifar10", {"protocol": "cifar10-1"}, {}, r"set train: \{protocol: cifar10-1\}"),
+        ("cifar10", {"protocol": "cifar10-2"}, {"split": "test"}, "learn from the queries"),
+        ("ukbench", {"protocol": "ukbench"}, {}, r"set train: \{epochs: 0\}"),
+        ("ukbench", {"protocol": "ukbench"}, UNTRAINED | {"whitening": "pca"}, "without whiten"),
+        ("roxford5k", {"protocol": "roxford5k-hard"}, {}, r"set train: \{epochs: 0\}"),
+        ("cifar10", {"protocol": "cifar10-1"}, {"protocol": "cifar10"}, "learn from the queries"),
+        ("cifar10", {}, {"protocol": "mnist"}, "train.protocol teaches by mnist"),
+        ("cifar10", {}, {"protocol": "cifar10", "split": "train"}, "leave one of them out"),
+        ("ukbench", {}, {"protocol": "ukbench"}, "no picture of ukbench may teach"),
+        ("cifar10", {}, {"protocol": "nope"}, "Unknown protocol 'nope'"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_refused_with_what_would_do(
+    dataset: str, evaluate: dict[str, Any], train: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        read(dataset, evaluate, train)
+
+
+def test_a_training_on_other_splits_than_the_queries_is_fine() -> None:
+    assert read("cifar10", {"protocol": "cifar10-2"}, {}).train.epochs > 0
+    assert read("cifar10", {"protocol": "cifar10-2"}, {"protocol": "cifar10-unsupervised"})
+
+
+def test_a_radius_is_no_headline_of_real_valued_descriptors() -> None:
+    own = PROTOCOLS["mnist"].model_dump(mode="json") | {"metric": "p[h<=2]"}
+    with pytest.raises(ValueError, match="descriptor: binary"):
+        read("mnist", {"protocol": own}, {})
+    recipe = read("mnist", {"protocol": own}, {"descriptor": "binary"})
+    assert recipe.evaluate.name.startswith("own-")
