@@ -14,6 +14,7 @@ from benchmarks.reading import reading
 from benchmarks.result import Result, against
 from benchmarks.table import page
 from benchmarks.throughput import throughput
+from benchmarks.training import training
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results"
@@ -21,6 +22,7 @@ PAGE: Final = ROOT / "docs" / "performance.md"
 
 BENCHMARKS: Final[Mapping[str, Callable[[bool, Path, bool], Result]]] = {
     "throughput": throughput,
+    "training": training,
     "delta": delta,
     "planning": planning,
     "reading": reading,

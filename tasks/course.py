@@ -211,7 +211,9 @@ class _Run:
             return
         value = self._finite(result.figure, validation(self.learner), epoch - 1)
         result.measured.append(value)
-        self.progress("validate", epoch, self.plan.epochs, f"{result.figure} {value:.4f}")
+        note = f"epoch {epoch} of {self.plan.epochs}, {result.figure} {value:.4f}"
+        steps = self.school.steps
+        self.progress("train", epoch * steps, self.plan.epochs * steps, note)
         if not self.best or validation.better(value, result.measured[result.epoch - 1]):
             result.epoch = epoch
             weights = self.learner.result.state_dict()

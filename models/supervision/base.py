@@ -23,7 +23,8 @@ class Batch:
         generator: whatever is random about this batch comes from it.
         words: (B, T) float32, how often each word of the vocabulary was said of an image, by tags
             or clicks; None without.
-        rows: (B,) int64, which pictures of the `Gallery` they are; None where nobody asks.
+        rows: (B,) int64, which pictures of the `Gallery` they are; None for pictures that are held
+            out of it, by which an encoder is only judged.
     """
 
     images: torch.Tensor

@@ -1,6 +1,7 @@
 """Every supervision in the table keeps its contract, and its encoder learns what it teaches."""
 
 import contextlib
+from typing import Any
 
 import pytest
 import torch
@@ -147,10 +148,16 @@ def test_only_matrices_and_kernels_decay() -> None:
 
 
 def test_settings_of_torch_are_given_back() -> None:
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    within = []
+    memory: Any = torch.utils.deterministic
+
+    def settings() -> list[Any]:
+        exact = torch.are_deterministic_algorithms_enabled()
+        return [torch.get_num_threads(), exact, memory.fill_uninitialized_memory]
+
+    before, within = settings(), []
     with contextlib.suppress(KeyError), reproducible(CPU, 1):
-        within += [torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()]
+        within = settings()
         raise KeyError
-    assert within == [1, True]
-    assert before == (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
+    assert within == [1, True, False]
+    assert settings() == before
+    assert before[2] is True

@@ -118,13 +118,14 @@ def test_two_workers_train_one_encoder_together(store: Store, version: int) -> N
 
 @pytest.mark.slow
 @pytest.mark.ray
+@pytest.mark.timeout(600)
 @RAY_WARNS
 def test_two_workers_of_which_one_is_killed_within_an_epoch_end_with_the_same_bits(
     store: Store, draw: Draw
 ) -> None:
     version = fill(store, [draw(n) for n in range(100)], [[f"c{n % 4}"] for n in range(100)])
     wanted = plan(
-        workers=2, epochs=40, batch=4, ema=0.9, validation=0.3, supervision="supervised", keep=0
+        workers=2, epochs=12, batch=4, ema=0.9, validation=0.3, supervision="supervised", keep=0
     )
     folder = checkpoint_folder("toy", version, wanted)
     killed: list[int] = []
