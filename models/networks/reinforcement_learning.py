@@ -176,9 +176,7 @@ class SelfCritical(Term):
             (len(pooled), greedy.shape[1]), generator=views.generator, device=pooled.device
         )
         odds, drawn = policy.roll_out(pooled, noise, self.gain)
-        earned = [
-            self._earned(codes, pairs, greedy) for codes in drawn.unflatten(0, (self.samples, -1))
-        ]
+        earned = [self._earned(codes, pairs, greedy) for codes in torch.chunk(drawn, self.samples)]
         loss = losses.reinforce(
             odds, drawn, torch.cat(earned), baseline.repeat(self.samples), self.entropy
         )

@@ -67,7 +67,8 @@ def trained(
     lots = torch.Generator().manual_seed(0)
     with reproducible(torch.device("cpu"), 1):
         for _ in range(epochs):
-            for rows in torch.randperm(len(images), generator=lots)[: steps * 64].split(64):
+            order = torch.randperm(len(images), generator=lots)[: steps * 64]
+            for rows in torch.split(order, 64):
                 targets = torch.nn.functional.one_hot(classes[rows], 10).float()
                 learner.step(Batch(images[rows].float() / 255, targets, lots))
     return encoder.eval()
@@ -75,7 +76,7 @@ def trained(
 
 @torch.inference_mode()
 def features(encoder: Encoder, images: torch.Tensor) -> torch.Tensor:
-    return torch.cat([encoder(some.float() / 255) for some in images.split(250)])
+    return torch.cat([encoder(some.float() / 255) for some in torch.split(images, 250)])
 
 
 def worth(codes: torch.Tensor, classes: torch.Tensor) -> float:
