@@ -49,6 +49,7 @@ from models.losses.pairs import (
     triplet,
 )
 from models.losses.reward import average_precision_reward, reinforce, triplet_reward
+from models.losses.structure import neighbourhoods
 from models.losses.views import (
     cibhash,
     consistency,
@@ -104,6 +105,7 @@ __all__ = [
     "majority",
     "moco",
     "moved_centre",
+    "neighbourhoods",
     "ntxent",
     "orthohash",
     "prototypes",

@@ -23,6 +23,7 @@ class Build:
         cite: author, title, year of what it follows.
         load: imports the class.
         options: what a recipe may say of it besides width, depth and pooling.
+        term: whether it adds a term of its own to its teacher's loss.
         alike: whether its own term asks which pictures show the same.
         binary: whether it makes nothing but bits.
         poolings: how its maps may become one vector; "gem" is among them.
@@ -32,6 +33,7 @@ class Build:
     cite: str
     load: "Callable[[], type[Encoder]]"
     options: type[Plan] = Plan
+    term: bool = False
     alike: bool = False
     binary: bool = False
     poolings: tuple[str, ...] = ("gem", "average")
