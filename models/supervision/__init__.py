@@ -169,13 +169,6 @@ SUPERVISIONS: Final[Mapping[taxonomy.Supervision, Teaching]] = {
                 descriptors=NUMBERS,
                 closed_form=True,
             ),
-            "pca_whitening": Method(
-                about="The principal directions, each brought to the same variance.",
-                cite="Jégou, Chum, Negative Evidences and Co-occurrences in Image Retrieval: the "
-                "Benefit of PCA and Whitening, 2012",
-                descriptors=NUMBERS,
-                closed_form=True,
-            ),
         },
     ),
     taxonomy.Supervision.SEMI_SUPERVISED: Teaching(

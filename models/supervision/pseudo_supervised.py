@@ -74,7 +74,8 @@ class PseudoSupervised(Supervision):
         views = encoder.see(images, _together(cluster), batch.generator)
         there = cluster != ALONE
         targets = functional.one_hot(cluster.clamp_min(0), self.clusters) * there[:, None]  # (B, k)
-        logits = self.anchors.logits(views.features) - self.anchors.margin * targets
+        handicap = self.anchors.margin / self.anchors.temperature
+        logits = self.anchors.logits(views.features) - handicap * targets
         costs = functional.cross_entropy(logits, cluster, ignore_index=ALONE, reduction="none")
         weights = there / targets.sum(dim=0)[cluster.clamp_min(0)].clamp_min(1)
         return Taught((costs * weights).sum() / weights.sum().clamp_min(1), views)

@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch.nn import functional
 
-from models import augment, hashing, losses, whitening
+from models import augment, hashing, losses
 from models.networks.base import Encoder, Head
 from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught
 from models.supervision.teacher import Teacher
@@ -23,7 +23,6 @@ CLOSED: Final[Mapping[str, Callable[[torch.Tensor, int, int], Projection]]] = {
     "itq": lambda pooled, bits, seed: hashing.itq(pooled, bits, seed).projection,
     "pca_hash": lambda pooled, bits, seed: hashing.pca_hash(pooled, bits),
     "pca": lambda pooled, numbers, seed: hashing.pca_hash(pooled, numbers),
-    "pca_whitening": lambda pooled, numbers, seed: whitening.pca_whitening(pooled, numbers),
 }
 """Pooled activations (N, F), D, a seed -> the head, by the method that finds it in closed form."""
 

@@ -57,6 +57,13 @@ def batch(seed: int, count: int = 24) -> Batch:
     return Batch(images, targets, generator, rows=torch.arange(count))
 
 
+def tinted(seed: int, count: int) -> Batch:
+    """Pictures of four colours, each with a tint of its own, so that classes overlap."""
+    told = batch(seed, count)
+    tints = torch.randn(count, 3, 1, 1, generator=torch.Generator().manual_seed(seed + 1))
+    return replace(told, images=(told.images + 0.15 * tints).clamp(0, 1))
+
+
 def some(told: Batch, seed: int, count: int = 24) -> Batch:
     """COUNT pictures of TOLD, drawn by SEED."""
     generator = torch.Generator().manual_seed(seed)

@@ -8,13 +8,13 @@ from torch import nn
 from torch.nn import functional
 
 from data.taxonomy import DescriptorType
-from models import augment, hashing, losses, whitening
+from models import augment, hashing, losses
 from models.learner import Learner, Schedule, reproducible
 from models.networks.base import Encoder
 from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision.base import Batch, Lesson
 from models.supervision.unsupervised import CLOSED, Unsupervised
-from tests.models.lessons import CPU, SCHEDULE, Shown, batch, lesson, precision, some
+from tests.models.lessons import CPU, SCHEDULE, Shown, batch, lesson, precision, some, tinted
 
 BINARY, NUMBERS = DescriptorType.BINARY, DescriptorType.REAL_VALUED
 TWO = pytest.mark.parametrize("descriptor", [BINARY, NUMBERS])
@@ -27,13 +27,6 @@ def drawn(dimensions: int = 16, seed: int = 0) -> ConvolutionalEncoder:
     mean = Shown(tinted(0, 96)).pooled(encoder).mean(dim=0)
     encoder.head.fix(mean, torch.randn(dimensions, len(mean)))
     return encoder
-
-
-def tinted(seed: int, count: int) -> Batch:
-    """Pictures of four colours, each with a tint of its own, so that classes overlap."""
-    told = batch(seed, count)
-    tints = torch.randn(count, 3, 1, 1, generator=torch.Generator().manual_seed(seed + 1))
-    return replace(told, images=(told.images + 0.15 * tints).clamp(0, 1))
 
 
 @TWO
@@ -87,7 +80,6 @@ def test_a_head_in_closed_form_computes_what_was_found(method: str) -> None:
         "itq": lambda: hashing.itq(pooled, 16, seed=0).projection,
         "pca_hash": lambda: hashing.pca_hash(pooled, 16),
         "pca": lambda: hashing.pca_hash(pooled, 16),
-        "pca_whitening": lambda: whitening.pca_whitening(pooled, 16),
     }[method]()
     with torch.inference_mode():
         features = encoder.eval()(told.images)
@@ -116,7 +108,6 @@ def test_pictures_that_cannot_be_decoded_do_not_move_the_head() -> None:
         (BINARY, "pca_hash", 0),
         (NUMBERS, "neighbours", 24),
         (NUMBERS, "pca", 0),
-        (NUMBERS, "pca_whitening", 0),
     ],
 )
 def test_four_numbers_tell_more_than_those_of_a_random_projection(
