@@ -47,6 +47,15 @@ def check(
             f"{network} learns from which pictures are alike, and {supervision} cannot say: choose "
             f"the supervision {_or(able)}, or another network."
         )
+    way = teaching.methods[method or suitable[0]]
+    if way.needs_term and not build.term:
+        networks = [
+            word for word, one in NETWORKS.items() if one.term and (teaching.alike or not one.alike)
+        ]
+        raise ValueError(
+            f"{supervision} by {method} has no loss but what a network adds, and {network} adds "
+            f"none: choose the network {_or(networks)}, or another method."
+        )
     return method or suitable[0]
 
 

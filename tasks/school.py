@@ -155,5 +155,7 @@ def _teacher(plan: TrainPlan, chosen: Selected) -> Supervision:
         plan.margin,
         plan.flip,
         plan.seed,
+        plan.clusters,
+        plan.pretrained is not None,
     )
     return choose(SUPERVISIONS, plan.supervision, "supervision").load()(lesson)

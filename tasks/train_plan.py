@@ -37,6 +37,7 @@ class TrainPlan(Plan):
         "keep": 3.0,
         "whitening": "none",
         "protocol": None,
+        "clusters": 0,
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -86,6 +87,9 @@ class TrainPlan(Plan):
     )
     labelled: float = Field(
         default=1.0, gt=0, le=1, description="share of the labels that may be seen, of each class"
+    )
+    clusters: int = Field(
+        default=0, ge=0, description="that a pseudo-supervision finds; 0: the root of the pictures"
     )
     optimiser: Literal["adamw", "sgd"] = "adamw"
     lr: float = Field(default=2e-3, gt=0, description="highest learning rate")

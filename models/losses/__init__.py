@@ -51,6 +51,7 @@ from models.losses.pairs import (
     triplet_of_all,
 )
 from models.losses.reward import average_precision_reward, reinforce, triplet_reward
+from models.losses.structure import neighbourhoods
 from models.losses.views import (
     cibhash,
     consistency,
@@ -107,6 +108,7 @@ __all__ = [
     "majority",
     "moco",
     "moved_centre",
+    "neighbourhoods",
     "ntxent",
     "orthohash",
     "prototypes",

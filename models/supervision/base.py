@@ -49,6 +49,8 @@ class Lesson:
         margin: of the loss, where it has one; None for the paper's.
         flip: whether a mirrored picture shows the same (not so for digits or text).
         seed: of what the supervision draws once (codewords, projections).
+        clusters: how many it is to find, where it finds some; 0 for a guess.
+        pretrained: whether the encoder has learned before.
     """
 
     dimensions: int
@@ -61,6 +63,8 @@ class Lesson:
     margin: float | None = None
     flip: bool = True
     seed: int = 0
+    clusters: int = 0
+    pretrained: bool = False
 
     @property
     def binary(self) -> bool:

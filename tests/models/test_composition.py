@@ -1,6 +1,7 @@
 """What goes together, and what is said of what does not."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -26,7 +27,11 @@ def test_what_goes_together_has_a_method_and_what_does_not_is_told_what_would_do
         return
     assert check(supervision, network, descriptor) == methods[0]
     for method in methods:
-        assert check(supervision, network, descriptor, method) == method
+        if SUPERVISIONS[supervision].methods[method].needs_term and not build.term:
+            with pytest.raises(ValueError, match="choose the network"):
+                check(supervision, network, descriptor, method)
+        else:
+            assert check(supervision, network, descriptor, method) == method
 
 
 def test_each_supervision_and_each_network_goes_with_something() -> None:
@@ -45,6 +50,29 @@ def test_a_method_of_another_descriptor_is_refused_with_what_would_do() -> None:
         check(Supervision.SUPERVISED, Network.CONVOLUTIONAL, DescriptorType.BINARY, "arcface")
     with pytest.raises(ValueError, match="Did you mean 'arcface'"):
         check(Supervision.SUPERVISED, Network.CONVOLUTIONAL, DescriptorType.BINARY, "arcfase")
+
+
+def test_a_method_without_a_loss_asks_for_a_network_that_adds_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = Supervision.UNSUPERVISED, Network.CONVOLUTIONAL, DescriptorType.BINARY
+    plain = NETWORKS[Network.CONVOLUTIONAL]
+    others = {
+        Network.AUTOENCODER: replace(plain, term=True),
+        Network.GAN: replace(plain, term=True),
+        Network.SIAMESE_TRIPLET: replace(plain, term=True, alike=True),
+    }
+    monkeypatch.setattr("models.composition.NETWORKS", {words[1]: plain, **others})
+    with pytest.raises(ValueError, match=r"by reconstruction has no loss but what a network adds, a"
+        r"nd convolutional adds none: choose the network autoencoder or gan, or ano"):  # fmt: skip
+        check(*words, "reconstruction")
+    assert check(words[0], Network.GAN, words[2], "reconstruction") == "reconstruction"
+
+
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+def test_the_table_says_which_networks_add_a_term(network: Network) -> None:
+    encoder = NETWORKS[network].load()(16)
+    assert NETWORKS[network].term == (encoder.term(0) is not None)
 
 
 def test_a_dataset_without_what_is_needed_is_refused_with_what_it_can_serve() -> None:

@@ -64,6 +64,7 @@ CASES: dict[str, Callable[[Rows], torch.Tensor]] = {
     "csq": lambda r: losses.csq(r.features, like(WORDS, r), r.targets, like(TIES, r)),
     "greedyhash": lambda r: losses.greedyhash(r.features, like(PROXIES, r), r.targets),
     "proxy_anchor": lambda r: losses.proxy_anchor(r.features, like(PROXIES, r), r.targets),
+    "neighbourhoods": lambda r: losses.neighbourhoods(r.features, r.second),
     "contrastive": lambda r: losses.contrastive(r.features, r.pairs, 1.2),
     "triplet": lambda r: losses.triplet(
         r.features, losses.batch_hard(r.features, r.pairs), margin=None

@@ -1,0 +1,110 @@
+"""Learning from clusters of the pictures as if they were classes."""
+
+from dataclasses import replace
+from typing import Final
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from models import augment, losses
+from models.clustering import kmeans
+from models.losses.terms import cosines
+from models.networks.base import Encoder
+from models.supervision.anchors import Anchors
+from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught
+
+ALONE: Final = -1
+"""The cluster of a picture that is in none: it cannot be decoded, or was not looked at yet."""
+
+
+class PseudoSupervised(Supervision):
+    """Features point at their cluster, and the clusters are found anew as they get better.
+
+    By "deepcluster" k-means finds them before each epoch among all pictures (Caron et al., "Deep
+    Clustering for Unsupervised Learning of Visual Features", 2018); by "swav" each step finds those
+    of its own views (Caron et al., "SwAV", 2020). There are as many as the lesson says, or else the
+    square root of the number of pictures, rounded.
+    """
+
+    def __init__(self, lesson: Lesson) -> None:
+        super().__init__(lesson)
+        self.flip, self.seed, self.binary = lesson.flip, lesson.seed, lesson.binary
+        wanted = lesson.clusters or round(lesson.pictures**0.5)
+        self.clusters = max(2, min(wanted, lesson.pictures))
+        self.swaps = lesson.method == "swav"
+        if self.swaps:
+            words = losses.codebook(self.clusters, lesson.dimensions, lesson.seed)
+            self.prototypes = nn.Parameter(words / lesson.dimensions**0.5)
+            self.temperature = 0.1 if lesson.temperature is None else lesson.temperature
+            return
+        self.anchors = Anchors(self.clusters, lesson, margin=0.0)
+        self.register_buffer("cluster", torch.full((lesson.pictures,), ALONE))
+
+    cluster: torch.Tensor
+    """(N,) int64, in which each picture is; kept with a training, so that going on changes none."""
+
+    @torch.no_grad()
+    def before_epoch(self, epoch: int, encoder: Encoder, gallery: Gallery) -> None:
+        """Part the pictures of GALLERY into clusters anew, and put the anchors at their centres."""
+        if self.swaps:
+            return
+        pooled = gallery.pooled(encoder)
+        good = pooled.abs().sum(dim=1) > 0
+        points = functional.normalize(pooled[good])  # (n, F)
+        found = kmeans(points, min(self.clusters, len(points)), self.seed + epoch)
+        self.cluster.fill_(ALONE)
+        self.cluster[good.to(self.cluster.device)] = found.labels.to(self.cluster)
+        self.anchors.move(_finished(encoder, found.centres.to(self.cluster.device)))
+
+    def forward(self, encoder: Encoder, batch: Batch) -> Taught:
+        """The loss of ENCODER on changed pictures of BATCH."""
+        return self._swapped(encoder, batch) if self.swaps else self._pointing(encoder, batch)
+
+    def _pointing(self, encoder: Encoder, batch: Batch) -> Taught:
+        """Cross-entropy over the cosines to the anchors, every cluster of BATCH counting alike.
+
+        That stands for drawing pictures evenly over the clusters (DeepCluster, section 3.3), so
+        that large ones do not drown the others.
+        """
+        if batch.rows is None:
+            raise ValueError("pseudo_supervised needs a batch that says which rows it holds.")
+        cluster = self.cluster[batch.rows]  # (B,)
+        images = augment.gentle(batch.images, batch.generator, self.flip)
+        views = encoder.see(images, _together(cluster), batch.generator)
+        there = cluster != ALONE
+        targets = functional.one_hot(cluster.clamp_min(0), self.clusters) * there[:, None]  # (B, k)
+        handicap = self.anchors.margin / self.anchors.temperature
+        logits = self.anchors.logits(views.features) - handicap * targets
+        costs = functional.cross_entropy(logits, cluster, ignore_index=ALONE, reduction="none")
+        weights = there / targets.sum(dim=0)[cluster.clamp_min(0)].clamp_min(1)
+        return Taught((costs * weights).sum() / weights.sum().clamp_min(1), views)
+
+    def _swapped(self, encoder: Encoder, batch: Batch) -> Taught:
+        """How badly each of two strong views of BATCH tells the cluster of the other one."""
+        count = len(batch.images)
+        twice = torch.cat([batch.images, batch.images])
+        images = augment.strong(twice, batch.generator, self.flip)
+        views = encoder.see(images, None, batch.generator)
+        features = views.features
+        if self.binary:
+            features = losses.sign(features * features.shape[1] ** 0.5)
+        scores = cosines(features, self.prototypes)  # (2B, k)
+        codes = [losses.sinkhorn(some) for some in scores.split(count)]
+        loss = losses.swapped(*scores.split(count), *codes, self.temperature)
+        alike = _together((codes[0] + codes[1]).argmax(dim=1).repeat(2))
+        return Taught(loss, replace(views, alike=alike))
+
+
+def _together(cluster: torch.Tensor) -> torch.Tensor:
+    """Which pictures are in the same CLUSTER (B,), each of them with itself, (B, B) bool."""
+    same = (cluster == cluster[:, None]) & (cluster != ALONE)
+    return same | torch.eye(len(cluster), dtype=torch.bool, device=cluster.device)
+
+
+def _finished(encoder: Encoder, pooled: torch.Tensor) -> torch.Tensor:
+    """The features (k, D) that ENCODER, not learning meanwhile, makes of POOLED (k, F)."""
+    learns = encoder.training
+    features = encoder.eval().finished(pooled)
+    encoder.train(learns)
+    return features

@@ -1,0 +1,60 @@
+"""A slower copy of an encoder, which answers while the encoder learns."""
+
+import copy
+
+import torch
+from torch import nn
+
+from models.networks.base import Encoder
+
+
+class Teacher(nn.Module):
+    """Follows an encoder as the exponential moving average of its weights, and itself never learns.
+
+    After step t it is d of itself and 1 - d of the encoder, d the lesser of DECAY and
+    1 - 1 / (t + 1), so that the weights as they were drawn are soon forgotten (Tarvainen and
+    Valpola, "Mean Teachers are Better Role Models", 2017, equation 2 and section 3.3). Means and
+    variances of batches are averaged too.
+
+    Args:
+        encoder: as it is before its first step.
+        decay: from 0 to 1; at 1 it stays what the encoder was.
+    """
+
+    steps: torch.Tensor
+
+    def __init__(self, encoder: Encoder, decay: float) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder).requires_grad_(False)
+        self.decay = decay
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.train(False)
+
+    def train(self, mode: bool = True) -> "Teacher":
+        """Stay as it is: a teacher answers by the statistics that it has."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def pooled(self, images: torch.Tensor) -> torch.Tensor:
+        """What it makes of IMAGES before its head, (B, F)."""
+        return self.encoder.pooled(images)
+
+    @torch.no_grad()
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Its features (B, D) of IMAGES."""
+        features: torch.Tensor = self.encoder(images)
+        return features
+
+    @torch.no_grad()
+    def follow(self, encoder: Encoder) -> None:
+        """Take in ENCODER, which has made one step more."""
+        if self.decay == 1:
+            return
+        self.steps += 1
+        weight = (1 / (self.steps + 1)).clamp_min(1 - self.decay)  # of the encoder
+        own = self.encoder.state_dict()
+        for name, value in encoder.state_dict().items():
+            if value.is_floating_point():
+                own[name].lerp_(value, weight.to(value))
+            else:
+                own[name].copy_(value)

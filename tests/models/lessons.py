@@ -1,0 +1,108 @@
+"""What the tests of supervisions share: pictures of four colours, shown to a small encoder."""
+
+from dataclasses import replace
+
+import torch
+
+from data import taxonomy
+from data.taxonomy import DescriptorType
+from models.hashing import signs
+from models.learner import Learner, Schedule
+from models.networks.base import Encoder
+from models.networks.convolutional import ConvolutionalEncoder
+from models.supervision import SUPERVISIONS
+from models.supervision.base import Batch, Lesson
+
+CPU = torch.device("cpu")
+SCHEDULE = Schedule("adamw", 5e-3, 0.05, warm_up=4, steps=60)
+COUNT = 96
+
+
+class Shown:
+    """The pictures of a batch as a gallery."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    @torch.inference_mode()
+    def pooled(self, encoder: Encoder) -> torch.Tensor:
+        learns = encoder.training
+        found = encoder.eval().pooled(self._batch.images)
+        encoder.train(learns)
+        return found
+
+    @property
+    def targets(self) -> torch.Tensor | None:
+        return self._batch.targets
+
+    @property
+    def words(self) -> torch.Tensor | None:
+        return None
+
+
+def lesson(descriptor: DescriptorType, pictures: int = COUNT, method: str = "") -> Lesson:
+    classes = ("a", "b", "c", "d")
+    return Lesson(16, descriptor, classes, pictures=pictures, method=method, clusters=4)
+
+
+def batch(seed: int, count: int = 24) -> Batch:
+    """Flat pictures of four colours, with noise: a class is a colour."""
+    generator = torch.Generator().manual_seed(seed)
+    classes = torch.randint(0, 4, (count,), generator=generator)
+    colours = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1], [0.1, 0.1, 0.9], [0.8, 0.8, 0.1]])
+    images = colours[classes].view(count, 3, 1, 1).expand(-1, -1, 16, 16)
+    noise = torch.rand(count, 3, 16, 16, generator=generator) * 0.2
+    targets = torch.nn.functional.one_hot(classes, 4).float()
+    images = (images * 0.8 + noise).clamp(0, 1)
+    return Batch(images, targets, generator, rows=torch.arange(count))
+
+
+def tinted(seed: int, count: int) -> Batch:
+    """Pictures of four colours, each with a tint of its own, so that classes overlap."""
+    told = batch(seed, count)
+    tints = torch.randn(count, 3, 1, 1, generator=torch.Generator().manual_seed(seed + 1))
+    return replace(told, images=(told.images + 0.15 * tints).clamp(0, 1))
+
+
+def some(told: Batch, seed: int, count: int = 24) -> Batch:
+    """COUNT pictures of TOLD, drawn by SEED."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randperm(len(told.images), generator=generator)[:count]
+    targets = None if told.targets is None else told.targets[rows]
+    return Batch(told.images[rows], targets, generator, rows=rows)
+
+
+def partly(told: Batch, known: int) -> Batch:
+    """TOLD with the targets of the first KNOWN pictures alone."""
+    assert told.targets is not None
+    targets = told.targets.clone()
+    targets[known:] = 0
+    return replace(told, targets=targets)
+
+
+def precision(encoder: Encoder, told: Batch, binary: bool) -> float:
+    """The mean average precision of ENCODER when each picture of TOLD asks for its class."""
+    assert told.targets is not None
+    with torch.inference_mode():
+        features = encoder.eval()(told.images)
+    if binary:
+        features = signs(features)
+    near = (features @ features.T).fill_diagonal_(float("inf"))  # it comes first, and counts not
+    order = near.argsort(dim=1, descending=True, stable=True)[:, 1:]
+    classes = told.targets.argmax(dim=1)
+    right = (classes[order] == classes[:, None]).double()
+    ranks = torch.arange(1, order.shape[1] + 1)
+    precisions = right.cumsum(dim=1) / ranks
+    return float(((precisions * right).sum(dim=1) / right.sum(dim=1)).mean())
+
+
+def learner(
+    word: taxonomy.Supervision,
+    method: str,
+    descriptor: DescriptorType,
+    schedule: Schedule = SCHEDULE,
+) -> Learner:
+    torch.manual_seed(0)
+    encoder = ConvolutionalEncoder(16, width=8)
+    supervision = SUPERVISIONS[word].load()(lesson(descriptor, method=method))
+    return Learner(encoder, supervision, schedule, CPU)
