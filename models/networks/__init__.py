@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from data.plan import Plan
 from data.taxonomy import Network
+from models.aggregation import AGGREGATIONS
 
 if TYPE_CHECKING:
     from models.networks.base import Encoder
@@ -26,6 +27,7 @@ class Build:
         alike: whether its own term asks which pictures show the same.
         binary: whether it makes nothing but bits.
         poolings: how its maps may become one vector; "gem" is among them.
+        channels: of its maps, by the recipe's width; 0 where nobody knows before it is built.
     """
 
     about: str
@@ -34,7 +36,8 @@ class Build:
     options: type[Plan] = Plan
     alike: bool = False
     binary: bool = False
-    poolings: tuple[str, ...] = ("gem", "average")
+    poolings: tuple[str, ...] = tuple(AGGREGATIONS)
+    channels: int = 0
 
 
 def _convolutional() -> "type[Encoder]":
@@ -48,5 +51,6 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         about="A residual network of three stages that learns from scratch on a CPU.",
         cite="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, 2016",
         load=_convolutional,
+        channels=4,
     ),
 }
