@@ -93,6 +93,41 @@ def test_a_codebook_before_learning_is_found_for_a_learned_head_too(
     )
 
 
+class Killed(BaseException):
+    """Stands for a kill between two steps."""
+
+
+@pytest.mark.parametrize("pooling", POOLINGS[2:4], ids=lambda one: one["pooling"])
+def test_a_training_that_broke_off_ends_with_the_same_bits(
+    store: Store, version: int, pooling: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.course.EVERY", 1)
+    wanted = plan(descriptor="aggregated", supervision="supervised", ema=0.5, **pooling)
+    undisturbed = train(store, "toy", version, wanted)
+    store.delete("encoders")
+
+    def kill(stage: str, done: int, total: int, note: str) -> None:
+        if (stage, done) == ("train", 3):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(store, "toy", version, wanted, progress=kill)
+    assert train(store, "toy", version, wanted) == undisturbed
+
+
+@pytest.mark.parametrize("pooling", ["gem", "asmk"])
+def test_a_validation_measures_what_is_aggregated(store: Store, version: int, pooling: str) -> None:
+    wanted = plan(
+        descriptor="aggregated", supervision="supervised", pooling=pooling, validation=0.3
+    )
+    if pooling == "asmk":
+        wanted = wanted.model_copy(update={"pooling_options": {"asmk": {"words": 8}}})
+    card = load_encoder(store, train(store, "toy", version, wanted)).card
+    measured = card["curves"]["map@100[min]"]
+    assert len(measured) == 2
+    assert all(0 < one <= 1 for one in measured)
+
+
 def test_more_dimensions_than_pictures_are_refused(store: Store, draw: Draw) -> None:
     version = fill(store, [draw(n) for n in range(16)], [["a"]] * 16)
     wanted = plan(descriptor="aggregated", epochs=0)
