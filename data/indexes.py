@@ -1,6 +1,7 @@
 """Index tables: one row an image under one encoder, and how one is asked for neighbours."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import lance
@@ -10,10 +11,19 @@ import pyarrow as pa
 from data.store import Store
 from data.tables import Table
 
-Metric = Literal["cosine", "hamming"]
+Metric = Literal["cosine", "hamming", "asmk"]
 
 VECTOR: Final = "vector"
 """The column of descriptors."""
+
+_METRICS: Final[Mapping[pa.DataType, Metric]] = {
+    pa.float16(): "cosine",
+    pa.float32(): "cosine",
+    pa.uint8(): "hamming",
+    pa.uint16(): "asmk",
+}
+"""By what descriptors are compared whose values are of a type: real ones, packed bits, and visual
+words with their bits."""
 
 ANN: Final = "vector_ann"
 """The name of the one approximate nearest neighbour index of a table, where it has one."""
@@ -37,20 +47,21 @@ def index_schema(value: pa.DataType, width: int, encoder: str = "") -> pa.Schema
     The schema's metadata names the encoder and the metric, so that neither can be mistaken later.
 
     Args:
-        value: float16 or float32 for real-valued descriptors (compared by cosine), uint8 for packed
-            bits (compared by Hamming distance).
-        width: values a row: D for real-valued descriptors, bits / 8 for packed bits.
+        value: float16 or float32 for vectors (compared by cosine), uint8 for packed bits (compared
+            by Hamming distance), uint16 for visual words (compared by selective match kernels).
+        width: values a row: D for vectors, bits / 8 for packed bits.
         encoder: the digest of the encoder (64 hex digits).
 
     Raises:
         ValueError: VALUE or WIDTH is of no descriptor.
     """
-    if value not in (pa.float16(), pa.float32(), pa.uint8()):
-        raise ValueError(f"A descriptor cannot be of {value}: choose from float16, float32, uint8.")
+    if value not in _METRICS:
+        raise ValueError(
+            f"A descriptor cannot be of {value}: choose from {', '.join(map(str, _METRICS))}."
+        )
     if width < 1:
         raise ValueError(f"A descriptor has at least one value a row, not {width}.")
     strings = pa.list_(pa.string())
-    metric: Metric = "hamming" if value == pa.uint8() else "cosine"
     return pa.schema(
         [
             pa.field("key", pa.string(), nullable=False),
@@ -63,7 +74,7 @@ def index_schema(value: pa.DataType, width: int, encoder: str = "") -> pa.Schema
             pa.field("meta", pa.string()),
             pa.field(VECTOR, pa.list_(value, width)),
         ],
-        metadata={ENCODER: encoder, METRIC: metric},
+        metadata={ENCODER: encoder, METRIC: _METRICS[value]},
     )
 
 
@@ -107,7 +118,13 @@ def encoder_of(schema: pa.Schema) -> str:
 
 def metric_of(schema: pa.Schema) -> Metric:
     """The distance by which descriptors of SCHEMA are compared."""
-    return "hamming" if _said(schema, METRIC) == "hamming" else "cosine"
+    said = _said(schema, METRIC)
+    return next((metric for metric in _METRICS.values() if metric == said), "cosine")
+
+
+def indexable(schema: pa.Schema) -> bool:
+    """Whether Lance can compare descriptors of SCHEMA, and index them approximately."""
+    return metric_of(schema) != "asmk"
 
 
 def vector_bytes(schema: pa.Schema) -> int:
@@ -131,8 +148,13 @@ def nearest(
             at once, which adds a column `query_index`.
         k: how many.
         exact: compare with every row instead of those the index proposes.
+
+    Raises:
+        ValueError: Lance knows no such distance.
     """
     metric = metric_of(dataset.schema)
+    if not indexable(dataset.schema):
+        raise ValueError(f"Lance does not compare by {metric}: tasks.search does, exactly.")
     asked: dict[str, Any] = {"column": VECTOR, "q": query, "k": k, "metric": metric}
     if exact:
         return asked | {"use_index": False}

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from data.adapters import DATASETS
+from data.plan import Plan
 from data.taxonomy import DescriptorType, Network, Supervision
+from models.aggregation import AGGREGATIONS
 from models.composition import check
 from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
@@ -15,6 +17,7 @@ COMMAND: Final = "nightjar methods --markdown > docs/methods.md"
 
 TEACHINGS: Final = ("supervision", "needs", "methods", "learns from")
 BUILDS: Final = ("network", "poolings", "options", "is")
+POOLS: Final = ("pooling", "options", "is", "after")
 STORED: Final = ("descriptor", "compared by", "stores")
 MATRIX: Final = ("supervision", "network", *(str(word) for word in DescriptorType))
 WAYS: Final = ("supervision", "method", "descriptors", "steps", "does", "after")
@@ -43,6 +46,14 @@ def builds() -> list[list[Any]]:
     return [
         [word, ", ".join(one.poolings), ", ".join(one.options.model_fields), one.about]
         for word, one in NETWORKS.items()
+    ]
+
+
+def pools() -> list[list[Any]]:
+    """The aggregations as lines under `POOLS`."""
+    return [
+        [word, ", ".join(_options(one.options)), one.about, one.cite]
+        for word, one in AGGREGATIONS.items()
     ]
 
 
@@ -100,6 +111,18 @@ def facts() -> dict[str, Any]:
             }
             for word, one in NETWORKS.items()
         },
+        "poolings": {
+            word: {
+                "about": one.about,
+                "cite": one.cite,
+                "options": {
+                    name: field
+                    for name, field in one.options.model_json_schema()["properties"].items()
+                    if name in _options(one.options)
+                },
+            }
+            for word, one in AGGREGATIONS.items()
+        },
         "descriptors": {
             word: {"about": about, "metric": metric} for word, metric, about in stored()
         },
@@ -135,6 +158,13 @@ def page() -> str:
                 _markdown(WAYS, ways()),
                 "## Networks",
                 _markdown(BUILDS, builds()),
+                "## Poolings",
+                "How the maps of a network become one vector (`train: {pooling: rmac, "
+                "pooling_options: {rmac: {whiten: true}}}`). Joined by `+` they stand side by "
+                "side, each with a `share` in the cosine; asmk stands alone, and makes aggregated "
+                "descriptors only. What is not learned, visual words and whitenings, is found from "
+                "the pictures of the training and kept with the weights.",
+                _markdown(POOLS, pools()),
                 "## Descriptors",
                 _markdown(STORED, stored()),
                 "## What goes together",
@@ -157,6 +187,11 @@ def _verdict(
 
 def _default(supervision: Supervision, network: Network, descriptor: DescriptorType) -> str:
     return _verdict(supervision, network, descriptor)["method"] or "-"
+
+
+def _options(kind: type[Plan]) -> list[str]:
+    """What a recipe may say of an aggregation alone."""
+    return [name for name in kind.model_fields if name != "share"]
 
 
 def _steps(batches: str, closed_form: bool) -> str:

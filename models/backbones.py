@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from data.taxonomy import DescriptorType
 from models.allowance import allowance
 from models.foreign import Foreign, foreign
 from models.networks.base import Encoder
@@ -57,7 +58,7 @@ def start(spec: EncoderSpec, pretrained: str | None, seed: int) -> Start:
 
 
 def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:
-    """The encoder in PATH, with a new head where SPEC has other dimensions."""
+    """The encoder in PATH, with a new head, or pooling, where SPEC has another."""
     content = path.read_bytes()
     try:
         theirs = spec_of(content)
@@ -66,14 +67,22 @@ def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:
             f"pretrained: {path} is not an encoder that Nightjar saved. Name the architecture of "
             f"other weights as well: timm/NAME@{path}"
         ) from error
-    kept = {"network", "arguments", "backbone"}
-    spec = spec.model_copy(update={name: getattr(theirs, name) for name in kept})
+    kept = {name: getattr(theirs, name) for name in ("network", "arguments", "backbone")}
+    new: tuple[str, ...] = ()
+    if spec.descriptor is DescriptorType.AGGREGATED and theirs.backbone is None:
+        # what is stored is the pooling, so that is the recipe's
+        pooling = spec.arguments.get("pooling")
+        if pooling != theirs.arguments.get("pooling"):
+            new = ("pool.",)
+        kept["arguments"] = {**theirs.arguments, "pooling": pooling}
+    spec = spec.model_copy(update=kept)
+    if (theirs.dimensions, theirs.head) != (spec.dimensions, spec.head) or spec.head != "learned":
+        new = ("head.", *new)
     tensors = of_safetensors(content, str(path))
     with allowance(tensors):
         encoder = build(spec, seed)
-    if theirs.dimensions != spec.dimensions:
-        tensors = {name: value for name, value in tensors.items() if not name.startswith("head.")}
-    _take(encoder, tensors, str(path), new="head.")
+    tensors = {name: value for name, value in tensors.items() if not name.startswith(new)}
+    _take(encoder, tensors, str(path), new)
     return Start(encoder, spec, "own")
 
 
@@ -105,9 +114,9 @@ def _try(encoder: Encoder, spec: EncoderSpec) -> None:
 
 
 def _take(
-    network: torch.nn.Module, tensors: Mapping[str, Any], source: str, new: str = "\0"
+    network: torch.nn.Module, tensors: Mapping[str, Any], source: str, new: tuple[str, ...] = ()
 ) -> None:
-    """Put TENSORS into NETWORK: all that it has but the names that begin with NEW.
+    """Put TENSORS into NETWORK: all that it has but the names that begin with one of NEW.
 
     Tensors that it has no place for, a classifier's, are left out.
     """

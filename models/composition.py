@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from data.taxonomy import DescriptorType, Network, Supervision, choose, unknown
+from models.aggregation import BAGS
+from models.aggregation.wanted import Pooling, width_of
 from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS, Annotation
@@ -73,6 +75,38 @@ def check_annotations(
             f"{supervision} needs {' and '.join(missing)}, and {dataset} has "
             f"{' and '.join(sorted(there)) or 'pictures only'}: choose the supervision "
             f"{_or(taught)}, or another dataset."
+        )
+
+
+def check_pooling(
+    network: Network, descriptor: DescriptorType, pooling: Pooling, dimensions: int, width: int
+) -> None:
+    """Return if a NETWORK that pools its maps by POOLING can make a DESCRIPTOR of DIMENSIONS.
+
+    Args:
+        network: its word.
+        descriptor: its word.
+        pooling: as `pooling_of` says it.
+        dimensions: numbers a descriptor; of asmk bits a visual word.
+        width: of the network; 0 where that says nothing of its maps.
+
+    Raises:
+        ValueError: it cannot; says why, and what would do.
+    """
+    bags = isinstance(pooling, dict) and BAGS in pooling
+    if bags and descriptor is not DescriptorType.AGGREGATED:
+        raise ValueError(
+            f"The pooling {BAGS} makes sets of visual words, no {descriptor} descriptors: choose "
+            "the descriptor aggregated, or another pooling."
+        )
+    channels = NETWORKS[network].channels * width
+    if descriptor is not DescriptorType.AGGREGATED or not channels:
+        return
+    most = channels if bags else width_of(pooling, channels)
+    if dimensions > most:
+        raise ValueError(
+            f"What is pooled has {most} numbers at width {width}, and no aggregated descriptor has "
+            f"more: choose dimensions up to {most}, a greater width, or another pooling."
         )
 
 

@@ -2,15 +2,18 @@
 
 Cosine distance is 1 - cos, in [0, 2]; Hamming distance is the number of differing bits of packed
 codes. Both become one matrix product: of unit rows, and of bits as -1 and +1, where
-``(L - q.x) / 2`` counts the differing ones exactly.
+``(L - q.x) / 2`` counts the differing ones exactly. Sets of visual words are compared by selective
+match kernels, in [0, 1], by way of an inverted file (`models.aggregation.rows`).
 """
 
 from typing import Any, Final, Literal
 
 import numpy as np
 
+from models.aggregation import rows as visual_words
+
 Array = np.ndarray[Any, np.dtype[Any]]
-Metric = Literal["cosine", "hamming"]
+Metric = Literal["cosine", "hamming", "asmk"]
 
 BEYOND: Final = np.uint64(0x7F800000FFFFFFFF)
 """The rank of a place that no row has taken yet: at an infinite distance, behind all others."""
@@ -23,13 +26,16 @@ def prepared(vectors: Array, metric: Metric) -> Array:
     """Stored rows (N, W) as float32 rows whose inner products give the distance.
 
     Unit vectors (N, W) for cosine (a zero row stays zero, at distance 1 from all); for Hamming -1
-    and +1 (N, 8 W).
+    and +1 (N, 8 W). Visual words stay as they are.
 
     Raises:
-        ValueError: not a matrix, or a value is NaN or infinite.
+        ValueError: not a matrix, a value is NaN or infinite, or no row of visual words.
     """
     if vectors.ndim != 2:
         raise ValueError(f"Vectors must be (N, W) but are {vectors.shape}.")
+    if metric == "asmk":
+        visual_words.slot_length(vectors)
+        return vectors
     if metric == "hamming":
         return np.unpackbits(vectors, axis=1).astype(np.float32) * 2 - 1
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -42,6 +48,8 @@ def prepared(vectors: Array, metric: Metric) -> Array:
 
 def between(queries: Array, rows: Array, metric: Metric) -> Array:
     """Distances (Q, N) float32 between `prepared` QUERIES and ROWS."""
+    if metric == "asmk":
+        return visual_words.apart(queries, rows)
     apart = np.asarray(queries @ rows.T, dtype=np.float32)  # (Q, N), made anew once: it is large
     np.subtract(np.float32(1 if metric == "cosine" else queries.shape[1]), apart, out=apart)
     if metric == "hamming":
@@ -51,6 +59,8 @@ def between(queries: Array, rows: Array, metric: Metric) -> Array:
 
 def of_pairs(one: Array, other: Array, metric: Metric) -> Array:
     """Distances (N,) float32 between `prepared` rows ONE and those in their places in OTHER."""
+    if metric == "asmk":
+        return visual_words.apart_in_pairs(one, other)
     alike = np.einsum("nw,nw->n", one, other)
     apart = 1 - alike if metric == "cosine" else (one.shape[1] - alike) / 2
     return np.asarray(np.maximum(apart, 0), dtype=np.float32)

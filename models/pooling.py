@@ -9,7 +9,8 @@ from models.aggregation.base import Aggregation
 from models.aggregation.fusion import Fusion
 
 Pooling = str | Mapping[str, Mapping[str, Any]]
-"""A word of `AGGREGATIONS`; or such words with their arguments, fused where there are several."""
+"""A word of `AGGREGATIONS`; or such words with their arguments, fused where there are several, as
+`models.aggregation.wanted` reads them from a recipe."""
 
 
 def build_pooling(wanted: Pooling, inputs: int) -> Aggregation:
@@ -34,7 +35,7 @@ def build_pooling(wanted: Pooling, inputs: int) -> Aggregation:
 
 
 def _part(word: str, arguments: Mapping[str, Any], inputs: int) -> Aggregation:
-    kind = choose(AGGREGATIONS, word, "pooling")()
+    kind = choose(AGGREGATIONS, word, "pooling").load()
     try:
         return kind(inputs, **arguments)
     except TypeError as error:

@@ -4,17 +4,22 @@ Nothing here computes, so that whoever reads a recipe need not load torch: `mode
 what is described.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
 from data.plan import Plan
 from data.taxonomy import DescriptorType, Network, choose
+from models.aggregation import BAGS
 from models.descriptors import DESCRIPTORS
-from models.descriptors.base import Storage
+from models.descriptors.aggregated import VisualWords
+from models.descriptors.base import Descriptor, Storage
 from models.pixels import Transform
 
 Precision = Literal["float32", "float16", "bfloat16"]
+HeadKind = Literal["learned", "whitening", "none"]
+"""What stands after the pooling: a projection that learns, a whitening, or nothing."""
 
 STEMS: Final = (1, 2, 4, 8)
 """Strides that the stem of a convolutional network may have."""
@@ -49,11 +54,46 @@ class EncoderSpec(Plan):
     transform: Transform = Transform()
 
     @model_validator(mode="after")
-    def _whole_bytes(self) -> "EncoderSpec":
-        choose(DESCRIPTORS, self.descriptor, "descriptor")(self.dimensions, self.storage)
+    def _can_be_stored(self) -> "EncoderSpec":
+        try:
+            self.stored()
+        except (TypeError, ArithmeticError, LookupError) as error:
+            raise ValueError(f"No descriptor is made by {self.arguments}: {error}") from error
         return self
+
+    @property
+    def words(self) -> int:
+        """K, the visual words of which a set is the descriptor; 0 where it is a vector."""
+        pooling = self.arguments.get("pooling")
+        if self.descriptor is not DescriptorType.AGGREGATED or not isinstance(pooling, Mapping):
+            return 0
+        return int(pooling[BAGS]["words"]) if BAGS in pooling else 0
+
+    @property
+    def head(self) -> HeadKind:
+        """What stands after the pooling."""
+        if self.descriptor is not DescriptorType.AGGREGATED:
+            return "learned"
+        return "none" if self.words else "whitening"
+
+    def stored(self) -> Descriptor:
+        """What a table row stores of the features.
+
+        Raises:
+            ValueError: so many dimensions cannot be stored that way.
+        """
+        if self.words:
+            cells = cells_for(self.transform.size, int(self.arguments.get("stem", 1)))
+            slots = min(self.words, cells)
+            return VisualWords(self.dimensions, self.storage, words=self.words, slots=slots)
+        return choose(DESCRIPTORS, self.descriptor, "descriptor")(self.dimensions, self.storage)
 
 
 def stem_for(size: int) -> int:
     """The stride of the stem that brings pictures of SIZE pixels to a map of 28 to 56 or so."""
     return next((stride for stride in STEMS if size <= 48 * stride), STEMS[-1])
+
+
+def cells_for(size: int, stem: int) -> int:
+    """Cells of the last map of a convolutional network of STEM, of pictures of SIZE pixels."""
+    return (-(-size // (4 * stem))) ** 2

@@ -21,11 +21,11 @@ from data.taxonomy import DescriptorType, choose
 from models import canary
 from models.allowance import allowance
 from models.canary import CanaryMismatch
-from models.descriptors import DESCRIPTORS
 from models.descriptors.base import Metric
 from models.folding import fold
 from models.networks import NETWORKS
 from models.networks.base import Encoder, drawn_from
+from models.networks.heads import put_head
 from models.networks.pretrained import PretrainedEncoder
 from models.spec import EncoderSpec, Precision
 from models.tensors import header_of, of_safetensors
@@ -43,6 +43,9 @@ class Embedder:
         card: how it was trained; under "canary" what it must see in the canary set.
         device: a torch device, e.g. "cpu", "cuda".
         precision: of the arithmetic; the features are float32 in any case.
+
+    Raises:
+        ValueError: which visual word is nearest is not for so little PRECISION.
     """
 
     def __init__(
@@ -59,7 +62,12 @@ class Embedder:
         self.encoder = encoder.eval().to(self.device)
         fold(self.encoder)
         self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.descriptor = DESCRIPTORS[spec.descriptor](spec.dimensions, spec.storage)
+        self.descriptor = spec.stored()
+        if self.metric == "asmk" and precision != "float32":
+            raise ValueError(
+                f"Encoder {digest[:12]} tells visual words apart: that is done at float32, not at "
+                f"{precision}."
+            )
         # a GPU takes one batch at a time; threads that decode for it wait with theirs
         self._turn = nullcontext() if self.device.type == "cpu" else Lock()
 
@@ -75,7 +83,7 @@ class Embedder:
 
     @property
     def metric(self) -> Metric:
-        """How two stored rows are compared: "cosine" or "hamming"."""
+        """How two stored rows are compared."""
         return self.descriptor.metric
 
     def pixels(self, content: bytes) -> torch.Tensor:
@@ -135,18 +143,22 @@ def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
         ModuleNotFoundError: its backbone needs an extra that is not installed.
     """
     with drawn_from(seed):
-        encoder = _drawn(spec)
+        if spec.head == "learned":
+            encoder = _network(spec, spec.dimensions)
+        else:
+            encoder = _network(spec, 1)  # whose head makes room for the one that is meant
+            put_head(encoder, spec.head, spec.dimensions)
     encoder.binary = spec.descriptor is DescriptorType.BINARY
     return encoder
 
 
-def _drawn(spec: EncoderSpec) -> Encoder:
-    """The network that SPEC describes."""
+def _network(spec: EncoderSpec, dimensions: int) -> Encoder:
+    """The network of SPEC with a head of DIMENSIONS that learns."""
     if spec.backbone is not None:
-        return PretrainedEncoder(spec.dimensions, spec.backbone)
+        return PretrainedEncoder(dimensions, spec.backbone)
     network = choose(NETWORKS, spec.network, "network").load()
     try:
-        return network(spec.dimensions, **spec.arguments)
+        return network(dimensions, **spec.arguments)
     except (TypeError, RuntimeError, ArithmeticError) as error:
         raise ValueError(f"{spec.network} does not take {spec.arguments}: {error}") from error
 
@@ -209,4 +221,5 @@ def load(
         encoder.load_state_dict(tensors)
     except RuntimeError as error:
         raise ValueError(f"The tensors of encoder {actual[:12]} do not fit: {error}") from error
+    encoder.dimensions = spec.dimensions
     return Embedder(encoder, spec, actual, card or {}, device, precision)

@@ -31,7 +31,7 @@ QUALITY: Final = 75
 """At which a copy is compressed as JPEG."""
 SHARE: Final = 0.95
 """Copies that are to be near to their pictures."""
-ROUNDING: Final = {"cosine": 1e-6, "hamming": 0.0}
+ROUNDING: Final = {"cosine": 1e-6, "hamming": 0.0, "asmk": 1e-6}
 """What the distance of equal descriptors may be."""
 
 

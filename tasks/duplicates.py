@@ -76,7 +76,7 @@ class Duplicates:
         version: of it.
         images: rows.
         metric: by which descriptors are compared.
-        threshold: the greatest distance of a near pair: 1 - cos, or bits that differ.
+        threshold: the greatest distance of a near pair: 1 - cos, bits that differ, or 1 - score.
         exact: whether every pair was compared; else an ANN index was asked.
         same_images: images whose bytes another has too.
         same_groups: groups of the same bytes that these are.
@@ -130,7 +130,7 @@ def duplicates(
     dataset = index_table(store, table).open(version)
     metric = metric_of(dataset.schema)
     width: int = dataset.schema.field(VECTOR).type.list_size
-    farthest = 1.0 if metric == "cosine" else width * 4.0
+    farthest = width * 4.0 if metric == "hamming" else 1.0
     if threshold is not None and not 0 <= threshold < farthest:
         raise ValueError(
             f"A threshold of {threshold:g} says nothing: by {metric} distance of {table} it is 0 "

@@ -1,11 +1,13 @@
 """What an encoder makes of pictures of a training set, between its steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.aggregation.base import Aggregation
 from models.networks.base import Encoder
 from tasks.group import Group
 from tasks.training_set import TrainingSet
@@ -30,13 +32,21 @@ class Everything:
     ) -> None:
         self._pictures, self._device, self._batch, self._group = pictures, device, batch, group
 
-    def pooled(self, encoder: Encoder) -> torch.Tensor:
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def pooled(self, encoder: Encoder, rows: Rows | None = None) -> torch.Tensor:
         """What ENCODER makes of each picture before its head, (N, F) on the CPU; zeros if bad.
+
+        Args:
+            encoder: does not learn meanwhile.
+            rows: (N,) ascending, of which pictures; all if None.
 
         Raises:
             ValueError: none can be decoded.
         """
-        found, good = self._made(encoder, encoder.pooled, np.arange(len(self._pictures)))
+        rows = np.arange(len(self)) if rows is None else rows
+        found, good = self._made(encoder, encoder.pooled, rows)
         if not good.any():
             raise ValueError("No picture could be looked at: none can be decoded.")
         return found
@@ -46,21 +56,50 @@ class Everything:
         return self._made(encoder, encoder, rows)
 
     @torch.no_grad()
+    def local(self, encoder: Encoder, part: Aggregation, most: int, seed: int) -> torch.Tensor:
+        """At most MOST of what PART of ENCODER samples of the pictures, (n, F) on the CPU.
+
+        As many of each picture, drawn by SEED, and one each of some pictures where there are more
+        pictures than that. Every worker looks at all of them.
+
+        Raises:
+            ValueError: none can be decoded.
+        """
+        rows = some(len(self), most, seed)
+        each = max(1, most // max(1, len(rows)))
+        generator = torch.Generator().manual_seed(seed)
+        found: list[torch.Tensor] = []
+
+        def keep(_: torch.nn.Module, maps: tuple[torch.Tensor]) -> None:
+            samples = part.samples(maps[0]).float().cpu()  # (B, n, F)
+            drawn = torch.rand(samples.shape[:2], generator=generator).argsort(dim=1)[:, :each]
+            found.append(torch.take_along_dim(samples, drawn[:, :, None], dim=1).flatten(0, 1))
+
+        hook = part.register_forward_pre_hook(keep)
+        try:
+            with _looking(encoder):
+                for pictures in self._pictures.each_once(self._batch, rows):
+                    encoder.pooled(images_of(pictures.pixels, self._device))
+        finally:
+            hook.remove()
+        if not found:
+            raise ValueError("No picture could be looked at: none can be decoded.")
+        return torch.cat(found)
+
+    @torch.no_grad()
     def _made(
         self, encoder: Encoder, make: Callable[[torch.Tensor], torch.Tensor], rows: Rows
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        learns = encoder.training
-        encoder.eval()
         share = self._group.share
         mine = np.array_split(rows, share.world)[share.rank]
         side = self._pictures.side
-        width = make(torch.zeros(1, 3, side, side, device=self._device)).shape[1]
-        found, good = torch.zeros(len(rows), width), torch.zeros(len(rows))
-        for some in self._pictures.each_once(self._batch, mine):
-            places = torch.from_numpy(np.searchsorted(rows, some.rows))
-            found[places] = make(images_of(some.pixels, self._device)).float().cpu()
-            good[places] = 1
-        encoder.train(learns)
+        with _looking(encoder):
+            width = make(torch.zeros(1, 3, side, side, device=self._device)).shape[1]
+            found, good = torch.zeros(len(rows), width), torch.zeros(len(rows))
+            for pictures in self._pictures.each_once(self._batch, mine):
+                places = torch.from_numpy(np.searchsorted(rows, pictures.rows))
+                found[places] = make(images_of(pictures.pixels, self._device)).float().cpu()
+                good[places] = 1
         return self._group.sum(found, self._device), self._group.sum(good, self._device) > 0
 
     @property
@@ -73,6 +112,24 @@ class Everything:
     def words(self) -> torch.Tensor | None:
         """Their words (N, T), sparse; None without."""
         return None if self._pictures.words is None else self._pictures.words.sparse()
+
+
+def some(count: int, most: int, seed: int) -> Rows:
+    """The numbers under COUNT, or MOST of them drawn by SEED, ascending."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).permutation(count)[:most])
+
+
+@contextmanager
+def _looking(encoder: Encoder) -> Iterator[None]:
+    """Meanwhile ENCODER does not learn."""
+    learns = encoder.training
+    encoder.eval()
+    try:
+        yield
+    finally:
+        encoder.train(learns)
 
 
 def images_of(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -10,7 +10,7 @@ import lance
 import numpy as np
 from pydantic import Field
 
-from data.indexes import ANN, VECTOR, metric_of, vector_bytes
+from data.indexes import ANN, VECTOR, indexable, metric_of, vector_bytes
 from data.plan import Plan
 from data.tables import Table
 from tasks.probe import K, exact_probe, recall
@@ -107,6 +107,8 @@ def maintain(
     action: Action = "none"
     why = "nothing is beyond what is tolerated"
     for wanted, reason in needs(before, plan, reached):
+        if wanted == "retrain" and not indexable(dataset.schema):
+            continue
         if over := _over(*_cost(wanted, before, dataset), plan):
             postponed.append(f"{wanted}: {reason} ({over})")
             continue

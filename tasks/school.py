@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 import torch
 
 from data.store import Store
@@ -15,13 +16,14 @@ from models.learner import Learner, Schedule
 from models.networks.base import Encoder
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Lesson, Supervision
-from tasks.everything import Everything
+from tasks.everything import Everything, some
+from tasks.fitting import fit_poolings
 from tasks.group import Group
 from tasks.selection import Selected, Wanted, selected
 from tasks.train_plan import TrainPlan
 from tasks.training_set import TrainingSet
 from tasks.validation import Validation
-from tasks.whiten import head_of, whiten
+from tasks.whiten import head_of, most_of, whiten
 
 
 class School:
@@ -53,11 +55,11 @@ class School:
         progress: Callable[[str, int, int, str], None],
     ) -> None:
         self.plan, self.device, self.began, self.group = plan, device, began, group
-        if plan.whitening != "none":
+        if self.whitens:
             head_of(began.encoder)
         chosen = selected(store, dataset, version, wanted(plan))
         learned, held = chosen.parted(plan.validation)
-        teacher = _teacher(plan, learned)
+        teacher = _teacher(plan, learned, began.encoder.dimensions)
         memory = plan.memory_mb << 20
 
         def pictures(some: Selected, memory: int) -> TrainingSet:
@@ -82,6 +84,9 @@ class School:
         for one in held_out:
             self.validation = Validation(one, self.pictures, began.spec, device, plan.batch, group)
         self.steps = self.pictures.steps(plan.batch)
+        self.everything = Everything(self.pictures, device, plan.batch, group)
+        # before a teacher is copied from the encoder, or an average begun
+        group.average(fit_poolings(began.encoder.to(device), self.everything, plan.seed))
         schedule = Schedule(
             plan.optimiser,
             plan.lr,
@@ -101,7 +106,11 @@ class School:
             ema=plan.ema,
             average=None if group.alone else group.average,
         )
-        self.everything = Everything(self.pictures, device, plan.batch, group)
+
+    @property
+    def whitens(self) -> bool:
+        """Whether the head is found when all is learned."""
+        return self.plan.whitening != "none" or self.began.spec.head == "whitening"
 
     @property
     def held(self) -> int:
@@ -122,9 +131,16 @@ class School:
         encoder, plan = self.learner.result, self.plan
         if plan.epochs or plan.way.closed_form:
             self.learner.supervision.finish(encoder, self.everything)
-        if plan.whitening != "none":
-            pooled = self.everything.pooled(encoder)
-            whiten(encoder, pooled, plan.whitening, self.pictures.labels, plan.seed)
+        if plan.epochs and (self.whitens or self.began.spec.head == "none"):
+            # a head that stays as it was learned has learned with what was found before
+            fit_poolings(encoder, self.everything, plan.seed, again=True)
+        if self.whitens:
+            rows = some(len(self.everything), most_of(encoder), plan.seed)
+            labels = self.pictures.labels
+            if labels is not None:
+                labels = labels.at(np.isin(np.arange(len(labels)), rows))
+            pooled = self.everything.pooled(encoder, rows)
+            whiten(encoder, pooled, plan.whitening, labels, plan.seed)
 
 
 def wanted(plan: TrainPlan) -> Wanted:
@@ -142,10 +158,10 @@ def statistics(encoder: Encoder) -> list[torch.Tensor]:
     return [buffer for buffer in encoder.buffers() if buffer.is_floating_point()]
 
 
-def _teacher(plan: TrainPlan, chosen: Selected) -> Supervision:
+def _teacher(plan: TrainPlan, chosen: Selected, dimensions: int) -> Supervision:
     """The supervision of PLAN, told of what it teaches from: the pictures that are CHOSEN."""
     lesson = Lesson(
-        plan.dimensions,
+        dimensions,
         plan.descriptor,
         chosen.labels.names if chosen.labels else [],
         chosen.words.names if chosen.words else [],

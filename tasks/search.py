@@ -13,6 +13,7 @@ from data.aliases import Alias, Pointer
 from data.indexes import VECTOR, encoder_of, index_names, index_table, metric_of, nearest
 from data.lineage import Lineage, lineage_of, sealed_versions
 from data.store import Store
+from tasks.words import Words
 
 if TYPE_CHECKING:
     from models.weights import Embedder
@@ -29,6 +30,9 @@ ANSWER: Final = pa.schema(
     ]
 )
 """The columns of an answer: one row a found image, nearest first, ranks from 1."""
+
+_WHOLE: Final = {"hamming": ("packed bits", "uint8"), "asmk": ("visual words", "uint16")}
+"""What an index whose descriptors are no real numbers holds, and in which type."""
 
 
 class MixedEncoders(ValueError):
@@ -77,6 +81,11 @@ class Searcher:
         from tasks.train import load_encoder
 
         return load_encoder(self.store, self.lineage.encoder)
+
+    @cached_property
+    def words(self) -> Words:
+        """The rows of an index of visual words, made ready to be searched."""
+        return Words(self.dataset)
 
     def search(
         self, query: bytes | Vectors, k: int = 10, *, exact: bool = False, offset: int = 0
@@ -135,11 +144,13 @@ class Searcher:
     def _ask(self, queries: Vectors, k: int, exact: bool) -> list[pa.Table]:
         if not len(queries):
             return []
-        columns = ["key", "uri", "labels", "_distance"]
-        found = self.dataset.scanner(
-            columns=columns, nearest=nearest(self.dataset, queries, k, exact)
-        ).to_table()
+        columns = ["key", "uri", "labels"]
         order = [("_distance", "ascending"), ("key", "ascending")]
+        if self.metric == "asmk":
+            return [_answer(one.sort_by(order)) for one in self.words.nearest(queries, k, columns)]
+        found = self.dataset.scanner(
+            columns=[*columns, "_distance"], nearest=nearest(self.dataset, queries, k, exact)
+        ).to_table()
         if "query_index" not in found.column_names:
             return [_answer(found.sort_by(order))]
         found = found.sort_by([("query_index", "ascending"), *order])
@@ -155,10 +166,11 @@ class Searcher:
                 f"Query descriptors must be (Q, {self.width}) for {self.lineage.table} but are "
                 f"{vectors.shape}: were they made with encoder {self.lineage.encoder[:12]}?"
             )
-        if self.metric == "hamming":
-            if vectors.dtype != np.uint8:
+        if self.metric != "cosine":
+            holds, kind = _WHOLE[self.metric]
+            if vectors.dtype != kind:
                 raise ValueError(
-                    f"{self.lineage.table} holds packed bits: a query must be uint8, not "
+                    f"{self.lineage.table} holds {holds}: a query must be {kind}, not "
                     f"{vectors.dtype}."
                 )
         elif not np.isfinite(vectors).all():
@@ -167,7 +179,9 @@ class Searcher:
             raise ValueError(
                 f"{self.lineage.table}@{self.lineage.version} is empty: index images first."
             )
-        return vectors if self.metric == "hamming" else vectors.astype(np.float32)
+        if self.metric == "asmk":
+            self.words.check(vectors)
+        return vectors.astype(np.float32) if self.metric == "cosine" else vectors
 
 
 def resolve(store: Store, recipe: str, at: str | None = None) -> tuple[str, int]:

@@ -7,8 +7,10 @@ from pydantic import Field, field_validator, model_validator
 
 from data.plan import Plan
 from data.protocols import Protocol, named
-from data.taxonomy import DescriptorType, Network, Supervision, unknown
+from data.taxonomy import DescriptorType, Network, Supervision
 from models import composition
+from models.aggregation import BAGS
+from models.aggregation.wanted import Pooling, fits, pooling_of
 from models.networks import NETWORKS
 from models.pixels import Transform
 from models.spec import EncoderSpec, stem_for
@@ -38,6 +40,7 @@ class TrainPlan(Plan):
         "whitening": "none",
         "protocol": None,
         "clusters": 0,
+        "pooling_options": {},
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -56,15 +59,24 @@ class TrainPlan(Plan):
     frozen: bool = Field(default=False, description="train only the projection of the pretrained")
     licence: str = Field(default="", description="of the pretrained weights, where they do not say")
     descriptor: DescriptorType = DescriptorType.REAL_VALUED
-    dimensions: int = Field(default=128, gt=0, description="numbers, or bits, a descriptor")
+    dimensions: int = Field(
+        default=128, gt=0, description="numbers, or bits, a descriptor; of asmk: bits a visual word"
+    )
     storage: Literal["float32", "float16"] = "float32"
     size: int = Field(default=64, ge=8, le=1024, description="side of a picture, pixels")
     fit: Literal["squash", "crop"] = "squash"
     width: int = Field(default=32, gt=0, description="channels of the first stage")
     depth: int = Field(default=1, gt=0, description="blocks a stage")
-    pooling: str = Field(default="gem", description="of the maps to one vector")
+    pooling: str = Field(
+        default="gem", description='of the maps to one vector; "gem+rmac": both, side by side'
+    )
+    pooling_options: dict[str, dict[str, Any]] = Field(
+        default={}, description="by word of the pooling: {vlad: {words: 16}}"
+    )
     whitening: Whitening = Field(
-        default="none", description="after training, in the place of the head; learned: from labels"
+        default="none",
+        description="after training, in the place of the head; learned: from labels; of an "
+        "aggregated descriptor none means learned where labels are seen, else pca",
     )
     split: str | None = Field(
         default=None, description='to train on; none: "train" where there is one, else everything'
@@ -127,9 +139,13 @@ class TrainPlan(Plan):
     @model_validator(mode="after")
     def _composes(self) -> "TrainPlan":
         composition.check(self.supervision, self.network, self.descriptor, self.method)
-        poolings = NETWORKS[self.network].poolings
-        if self.pooling not in poolings:
-            raise ValueError(unknown(f"pooling of {self.network}", self.pooling, poolings))
+        composition.check_pooling(
+            self.network,
+            self.descriptor,
+            self._pooling,
+            self.dimensions,
+            0 if self.pretrained else self.width,
+        )
         if self.batches == "balanced" and self.batch % self.each:
             raise ValueError(
                 f"{self.way_name} on {self.network} learns from balanced steps: batch, "
@@ -150,7 +166,12 @@ class TrainPlan(Plan):
         if self.descriptor is DescriptorType.BINARY:
             raise ValueError(
                 f"whitening: {self.whitening} scales numbers, and of bits only their signs are "
-                "kept: choose whitening: none, or the descriptor real_valued."
+                "kept: choose whitening: none, or another descriptor."
+            )
+        if BAGS in self.pooling:
+            raise ValueError(
+                f"whitening: {self.whitening} makes one vector of another, and {BAGS} makes none: "
+                "choose whitening: none."
             )
         if self.whitening == "learned" and "labels" not in SUPERVISIONS[self.supervision].needs:
             raise ValueError(
@@ -205,26 +226,36 @@ class TrainPlan(Plan):
     @property
     def looks(self) -> bool:
         """Whether pictures are looked at, and not only weights drawn."""
-        return bool(self.epochs) or self.way.closed_form or self.whitening != "none"
+        found = self.descriptor is DescriptorType.AGGREGATED or self.whitening != "none"
+        return bool(self.epochs) or self.way.closed_form or found or fits(self._pooling)
 
     @property
     def purpose(self) -> str:
         """The digest of what is wanted, wherever it is trained."""
         return self.digest_without(WHERE)
 
+    @property
+    def _pooling(self) -> Pooling:
+        known = NETWORKS[self.network].poolings
+        return pooling_of(self.pooling, self.pooling_options, known, self.network)
+
     def spec(self) -> EncoderSpec:
         """The encoder that this plan asks for, but for what pretrained weights decide."""
+        pooling, dimensions = self._pooling, self.dimensions
+        if isinstance(pooling, dict) and BAGS in pooling:
+            pooling = {BAGS: {**pooling[BAGS], "bits": dimensions}}
+            dimensions *= pooling[BAGS]["words"]
         return EncoderSpec(
             network=self.network,
             arguments={
                 "width": self.width,
                 "depth": self.depth,
                 "stem": stem_for(self.size),
-                "pooling": self.pooling,
+                "pooling": pooling,
                 **composition.options_of(self.network, self.options),
             },
             descriptor=self.descriptor,
-            dimensions=self.dimensions,
+            dimensions=dimensions,
             storage=self.storage,
             transform=Transform(size=self.size, fit=self.fit),
         )

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from models import metrics
-from models.descriptors import DESCRIPTORS
 from models.descriptors.base import Descriptor
 from models.distances import between, prepared
 from models.learner import Learner
@@ -60,7 +59,7 @@ class Validation:
         self._held, self._device, self._batch, self._group = held, device, batch, group
         self._asks = Everything(held, device, batch, group)
         self._answers = Everything(learned, device, batch, group)
-        self._descriptor: Descriptor = DESCRIPTORS[spec.descriptor](spec.dimensions, spec.storage)
+        self._descriptor: Descriptor = spec.stored()
         self._labels: tuple[Marks, Marks] | None = None
         if held.labels is not None and learned.labels is not None:
             self._labels = held.labels, learned.labels

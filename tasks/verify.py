@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from models.weights import Embedder
 
 MEMORY_MB: Final = 512
-DRIFT: Final = {"cosine": 5e-4, "hamming": 0.02}
-"""How far a descriptor made again may lie from the stored one: cosine distance, or share of bits.
+DRIFT: Final = {"cosine": 5e-4, "hamming": 0.02, "asmk": 0.1}
+"""How far a descriptor made again may lie from the stored one: 1 - likeness, or share of bits.
 Another processor or precision moves one by less; another encoder or transform by far more."""
 
 COMPARED: Final = ("key", "digest", "meta")

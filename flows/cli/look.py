@@ -187,7 +187,7 @@ def _headline(protocol: str, metrics: dict[str, float]) -> str:
 
 def _tell_duplicates(found: "Duplicates") -> None:
     """Print FOUND for people."""
-    unit = "1 - cos" if found.metric == "cosine" else "bits"
+    unit = {"cosine": "1 - cos", "hamming": "bits", "asmk": "1 - score"}[found.metric]
     how = "every pair compared" if found.exact else "as the ANN index finds them"
     show.table(
         [

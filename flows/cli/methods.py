@@ -15,7 +15,7 @@ def methods(
     ] = False,
     json: Json = False,
 ) -> None:
-    """List supervisions, networks and descriptors, what each needs and what goes together."""
+    """List supervisions, networks, poolings and descriptors, and what goes together."""
     from flows import methods as words
 
     if markdown:
@@ -27,6 +27,7 @@ def methods(
     for head, rows in (
         (words.TEACHINGS, words.teachings()),
         (words.BUILDS, words.builds()),
+        (words.POOLS[:3], [line[:3] for line in words.pools()]),
         (words.STORED, words.stored()),
         (words.MATRIX, words.matrix()),
     ):

@@ -9,7 +9,38 @@ import numpy as np
 import torch
 
 from models.aggregation.match_kernel import Bags
-from models.aggregation.vlad import residuals
+from models.aggregation.vlad import VLAD, residuals, vlad
+from models.clustering import kmeans
+from models.whitening import Whitening, pca_whitening
+
+
+class ASMK(VLAD):
+    """Maps (B, F, H, W) -> (B, K D) of unit length, whose signs, word by word, are the `Bags`.
+
+    Local features are whitened to D numbers, and go to their nearest of K visual words as in
+    `VLAD`. A word that no feature came to is 0.
+
+    Args:
+        inputs: F.
+        words: K.
+        bits: D, of a word's code; F if 0.
+    """
+
+    def __init__(self, inputs: int, words: int = 256, bits: int = 0) -> None:
+        super().__init__(bits or inputs, words)
+        if bits > inputs:
+            raise ValueError(f"Local features of {inputs} numbers make no codes of {bits} bits.")
+        self.whitening = Whitening(inputs, bits or inputs)
+
+    def aggregate(self, maps: torch.Tensor) -> torch.Tensor:
+        """The vectors (B, K D) of MAPS."""
+        return vlad(self.whitening(self.samples(maps)), self.words)
+
+    def fit(self, samples: torch.Tensor, seed: int) -> None:
+        """Whiten as SAMPLES (N, F) tell, and take their centres then as visual words."""
+        samples = samples.to(self.words)
+        self.whitening.set(pca_whitening(samples, self.words.shape[1]))
+        self.words.copy_(kmeans(self.whitening(samples), len(self.words), seed).centres)
 
 
 def bags(local: torch.Tensor, words: torch.Tensor, assignments: int = 1) -> Bags:

@@ -19,6 +19,9 @@ class Aggregation(nn.Module, ABC):
     fits: bool = False
     """Whether a part of it is found in closed form from training images: see `fit`."""
 
+    learns: bool = False
+    """Whether what was found is where learning by gradients starts, and so is found but once."""
+
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """The vectors (B, D) of MAPS, in full precision also where the network has less."""
         if not torch.is_autocast_enabled(maps.device.type):

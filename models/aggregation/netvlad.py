@@ -27,6 +27,7 @@ class NetVLAD(Aggregation):
     """
 
     fits = True
+    learns = True
 
     def __init__(self, inputs: int, words: int = 64) -> None:
         super().__init__()

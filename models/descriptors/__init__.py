@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from data.taxonomy import DescriptorType
+from models.descriptors.aggregated import Aggregated
 from models.descriptors.base import Descriptor
 from models.descriptors.binary import Binary
 from models.descriptors.real_valued import RealValued
@@ -11,4 +12,5 @@ from models.descriptors.real_valued import RealValued
 DESCRIPTORS: Final[Mapping[DescriptorType, type[Descriptor]]] = {
     DescriptorType.REAL_VALUED: RealValued,
     DescriptorType.BINARY: Binary,
+    DescriptorType.AGGREGATED: Aggregated,
 }

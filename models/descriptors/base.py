@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 Storage = Literal["float32", "float16"]
-Metric = Literal["cosine", "hamming"]
+Metric = Literal["cosine", "hamming", "asmk"]
 
 
 class Descriptor(ABC):

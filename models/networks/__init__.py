@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from data.plan import Plan
 from data.taxonomy import Network
+from models.aggregation import AGGREGATIONS
 from models.networks.options import (
     AttentionOptions,
     AutoencoderOptions,
@@ -35,6 +36,7 @@ class Build:
         balanced: whether its own term wants several pictures of each class in a step.
         binary: whether it makes nothing but bits.
         poolings: how its maps may become one vector; "gem" is among them.
+        channels: of its maps, by the recipe's width; 0 where nobody knows before it is built.
     """
 
     about: str
@@ -45,7 +47,8 @@ class Build:
     alike: bool = False
     balanced: bool = False
     binary: bool = False
-    poolings: tuple[str, ...] = ("gem", "average")
+    poolings: tuple[str, ...] = tuple(AGGREGATIONS)
+    channels: int = 0
 
 
 def _convolutional() -> "type[Encoder]":
@@ -89,6 +92,7 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         about="A residual network of three stages that learns from scratch on a CPU.",
         cite="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, 2016",
         load=_convolutional,
+        channels=4,
     ),
     Network.AUTOENCODER: Build(
         about="A convolutional encoder from whose codes, bits drawn by lot or numbers, a decoder "

@@ -42,7 +42,7 @@ class ConvolutionalEncoder(Encoder):
         pooling: what makes one vector of the last map, in the words of `models.aggregation`.
     """
 
-    head: Head
+    head: nn.Module
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class GanEncoder(ConvolutionalEncoder):
         """The players against this encoder, drawn from SEED."""
         with drawn_from(seed):
             if self.options.kind == "bingan":
-                return BinGan(self.head.project.in_features, self.binary, self.options)
+                return BinGan(self.pool.dimensions, self.binary, self.options)
             return AdversarialCode(self.dimensions, self.binary, self.options)
 
 

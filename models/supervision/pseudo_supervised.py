@@ -90,8 +90,9 @@ class PseudoSupervised(Supervision):
         if self.binary:
             features = losses.sign(features * features.shape[1] ** 0.5)
         scores = cosines(features, self.prototypes)  # (2B, k)
-        codes = [losses.sinkhorn(some) for some in scores.split(count)]
-        loss = losses.swapped(*scores.split(count), *codes, self.temperature)
+        first, second = scores.chunk(2)
+        codes = losses.sinkhorn(first), losses.sinkhorn(second)
+        loss = losses.swapped(first, second, *codes, self.temperature)
         alike = _together((codes[0] + codes[1]).argmax(dim=1).repeat(2))
         return Taught(loss, replace(views, alike=alike))
 

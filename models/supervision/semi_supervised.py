@@ -61,7 +61,7 @@ class SemiSupervised(Supervision):
             ]
         )
         views = encoder.see(images, _alike(batch.targets).repeat(2, 2), batch.generator)
-        weak, strong = views.features.split(count)
+        weak, strong = views.features.chunk(2)
         answers = weak if self.teacher is None else self.teacher(images[:count])
         loss = self.anchors(weak, batch.targets) + losses.consistency(answers, strong)
         if not known.all():

@@ -18,6 +18,7 @@ from data.indexes import (
     index_names,
     index_schema,
     index_table,
+    indexable,
     metric_of,
     nearest,
     vector_bytes,
@@ -46,6 +47,7 @@ def committed(store: Store, schema: pa.Schema, vectors: np.ndarray[Any, Any]) ->
         (pa.float32(), 8, "cosine", 32),
         (pa.float16(), 8, "cosine", 16),
         (pa.uint8(), 8, "hamming", 8),
+        (pa.uint16(), 7, "asmk", 14),
     ],
 )
 def test_the_schema_names_encoder_and_metric_and_keeps_them_in_the_table(
@@ -65,8 +67,17 @@ def test_the_schema_names_encoder_and_metric_and_keeps_them_in_the_table(
 
 @pytest.mark.parametrize("value", [pa.float64(), pa.int8(), pa.string()])
 def test_a_descriptor_of_another_type_is_refused(value: pa.DataType) -> None:
-    with pytest.raises(ValueError, match="choose from float16, float32, uint8"):
+    with pytest.raises(ValueError, match="choose from halffloat, float, uint8, uint16"):
         index_schema(value, 8)
+
+
+def test_lance_is_not_asked_for_a_distance_that_it_does_not_know(store: Store) -> None:
+    rows = np.array([[2, 0, 5], [2, 0, 7]], np.uint16)
+    dataset = committed(store, index_schema(pa.uint16(), 3, ENCODER), rows)
+    with pytest.raises(ValueError, match="Lance does not compare by asmk"):
+        nearest(dataset, rows[0], 1)
+    assert not indexable(dataset.schema)
+    assert indexable(index_schema(pa.float16(), 3))
 
 
 def test_a_descriptor_without_values_is_refused() -> None:

@@ -8,6 +8,7 @@ from typer.testing import Result
 
 from data.taxonomy import DescriptorType
 from flows import methods
+from models.aggregation import AGGREGATIONS
 from models.composition import check
 from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
@@ -18,7 +19,7 @@ Say = Callable[..., Result]
 
 def test_the_tables_name_all_that_there_is(say: Say) -> None:
     said = say("methods").stdout
-    for word in (*SUPERVISIONS, *NETWORKS, *DESCRIPTORS):
+    for word in (*SUPERVISIONS, *NETWORKS, *AGGREGATIONS, *DESCRIPTORS):
         assert f"\n{word} " in f"\n{said}"
     for one in SUPERVISIONS.values():
         assert ", ".join(one.methods) in said
@@ -35,6 +36,7 @@ def test_machines_are_told_what_goes_together_and_why_the_rest_does_not(say: Say
             assert check(*words) == line["method"]
         else:
             assert "choose" in line["why_not"]
+    assert list(found["poolings"]["rmac"]["options"]) == ["scales", "whiten"]
     assert "mnist" in found["supervisions"]["supervised"]["datasets"]
     assert "clickture" not in found["supervisions"]["supervised"]["datasets"]
 

@@ -27,7 +27,7 @@ def maps(seed: int = 0, shape: tuple[int, ...] = (2, 6, 5, 7)) -> torch.Tensor:
 
 def built(word: str, inputs: int = 6) -> Aggregation:
     torch.manual_seed(0)
-    return AGGREGATIONS[word]()(inputs)
+    return AGGREGATIONS[word].load()(inputs)
 
 
 def unit(vector: list[float]) -> list[float]:

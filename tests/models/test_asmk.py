@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from models.aggregation.asmk import bags
+from models.aggregation.asmk import ASMK, bags
 from models.aggregation.inverted_file import InvertedFile
 from models.aggregation.match_kernel import Bags, Selectivity, agreeing
+from models.aggregation.rows import packed
 from models.aggregation.vlad import residuals
+from models.descriptors.aggregated import VisualWords
 
 F = 16
 
@@ -158,3 +160,21 @@ def test_codes_and_words_that_do_not_fit_are_refused() -> None:
         held.scores(replace(some, codes=some.codes[:, :1]))
     with pytest.raises(ValueError, match="12 are not a multiple of 8"):
         bags(torch.rand(1, 3, 12), torch.rand(2, 12))
+
+
+def test_the_signs_of_its_vectors_are_the_bags_of_what_it_whitened() -> None:
+    maps = torch.rand(6, 24, 4, 5, generator=torch.Generator().manual_seed(0))
+    pool = ASMK(24, words=7, bits=16)
+    pool.fit(pool.samples(maps).flatten(0, 1), seed=0)
+    vectors = pool(maps)
+    assert vectors.shape == (6, 7 * 16)
+    assert torch.allclose(vectors.norm(dim=1), torch.ones(6), atol=1e-6)
+    rows = VisualWords(112, words=7, slots=7)(vectors)
+    some = bags(pool.whitening(pool.samples(maps)), pool.words)
+    assert np.array_equal(rows, packed(some, 7))
+    assert some.sizes.max() > 1
+
+
+def test_codes_of_more_bits_than_a_local_feature_has_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="Local features of 24 numbers make no codes of 32 bits"):
+        ASMK(24, bits=32)

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from data.taxonomy import DescriptorType, Network, Supervision
-from models.composition import check, check_annotations, options_of
+from models.aggregation import AGGREGATIONS
+from models.aggregation.wanted import Pooling
+from models.composition import check, check_annotations, check_pooling, options_of
 from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS
@@ -87,3 +89,37 @@ def test_an_option_that_a_network_does_not_know_is_refused() -> None:
     assert options_of(Network.CONVOLUTIONAL, {}) == {}
     with pytest.raises(ValueError, match="Unknown option of the network convolutional 'heads'"):
         options_of(Network.CONVOLUTIONAL, {"heads": 4})
+
+
+CONVOLUTIONAL, AGGREGATED = Network.CONVOLUTIONAL, DescriptorType.AGGREGATED
+
+
+@pytest.mark.parametrize(
+    ("pooling", "most"),
+    [
+        ("gem", 32),
+        ({"gem": {"share": 1.0}, "mac": {"share": 1.0}}, 64),
+        ({"vlad": {"words": 5}}, 160),
+        ({"asmk": {"words": 5}}, 32),
+    ],
+)
+def test_an_aggregated_descriptor_has_no_more_numbers_than_are_pooled(
+    pooling: Pooling, most: int
+) -> None:
+    check_pooling(CONVOLUTIONAL, AGGREGATED, pooling, most, 8)
+    with pytest.raises(ValueError, match=f"choose dimensions up to {most}, a greater width"):
+        check_pooling(CONVOLUTIONAL, AGGREGATED, pooling, most + 1, 8)
+    check_pooling(CONVOLUTIONAL, AGGREGATED, pooling, most + 1, 0)  # nobody knows the width
+    if "asmk" not in pooling:
+        check_pooling(CONVOLUTIONAL, DescriptorType.BINARY, pooling, most + 1, 8)
+
+
+@pytest.mark.parametrize("descriptor", [DescriptorType.BINARY, DescriptorType.REAL_VALUED])
+def test_sets_of_visual_words_are_no_vectors(descriptor: DescriptorType) -> None:
+    with pytest.raises(ValueError, match="choose the descriptor aggregated, or another pooling"):
+        check_pooling(CONVOLUTIONAL, descriptor, {"asmk": {"words": 5}}, 16, 8)
+
+
+def test_networks_with_maps_pool_them_in_every_way() -> None:
+    assert NETWORKS[CONVOLUTIONAL].poolings == tuple(AGGREGATIONS)
+    assert all("gem" in one.poolings for one in NETWORKS.values())

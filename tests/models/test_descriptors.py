@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from data.indexes import index_schema, metric_of
 from data.taxonomy import DescriptorType
+from models.aggregation.rows import packed, unpacked
 from models.descriptors import DESCRIPTORS
+from models.descriptors.aggregated import Aggregated, VisualWords
 from models.descriptors.base import Storage
 from models.descriptors.binary import Binary
 from models.descriptors.real_valued import RealValued
@@ -23,7 +26,7 @@ def test_rows_fill_a_column_of_the_promised_type(kind: DescriptorType, storage: 
     assert rows.shape == (5, descriptor.width)
     column = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), descriptor.width)
     assert column.type == pa.list_(descriptor.value_type, descriptor.width)
-    assert descriptor.metric in ("cosine", "hamming")
+    assert descriptor.metric == metric_of(index_schema(descriptor.value_type, descriptor.width))
 
 
 @settings(max_examples=60, deadline=None)
@@ -63,3 +66,52 @@ def test_bits_that_fill_no_byte_are_refused() -> None:
     with pytest.raises(ValueError, match="12 bits are not a multiple of 8"):
         Binary(12)
     assert RealValued(12).width == 12
+
+
+def test_the_table_knows_every_descriptor_of_the_taxonomy() -> None:
+    assert set(DESCRIPTORS) == set(DescriptorType)
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16"])
+def test_an_aggregated_vector_is_stored_as_a_real_one(storage: Storage) -> None:
+    features = torch.randn(4, 48) * 7
+    one, other = Aggregated(48, storage)(features), RealValued(48, storage)(features)
+    assert np.array_equal(one, other)
+    assert one.dtype == np.dtype(storage)
+
+
+@settings(max_examples=60, deadline=None)
+@given(there=hnp.arrays(np.bool_, (3, 5)), seed=st.integers(0, 99))
+def test_visual_words_are_stored_slot_by_slot(there: np.ndarray, seed: int) -> None:
+    features = torch.randn(3, 5, 32, generator=torch.Generator().manual_seed(seed))
+    features *= torch.from_numpy(there)[:, :, None]
+    features[:, :, 7] = 0.0  # a sign of 0 is positive, where there is another number
+    descriptor = VisualWords(160, words=5, slots=5)
+    rows = descriptor(features.reshape(3, 160))
+    assert (rows.dtype, rows.shape) == (np.dtype(np.uint16), (3, descriptor.width))
+    assert pa.array(rows.ravel()).type == descriptor.value_type
+    for row in range(3):
+        expected = [3]
+        for word in np.flatnonzero(there[row]).tolist():
+            bits = "".join("1" if x >= 0 else "0" for x in features[row, word].tolist())
+            expected += [word, int(bits[:16], 2), int(bits[16:], 2)]
+        expected += [0xFFFF] * (descriptor.width - len(expected))
+        assert rows[row].tolist() == expected
+    some = unpacked(rows)
+    assert some.sizes.tolist() == there.sum(axis=1).tolist()
+    assert np.array_equal(packed(some, 5), rows)
+
+
+def test_visual_words_that_fill_no_slots_are_refused() -> None:
+    with pytest.raises(ValueError, match="24 bits are not a multiple of 16"):
+        VisualWords(96, words=4, slots=4)
+    rows = VisualWords(64, words=4, slots=4)(torch.ones(1, 64))
+    with pytest.raises(ValueError, match="An image has 4 words, more than 3 slots"):
+        packed(unpacked(rows), 3)
+    with pytest.raises(ValueError, match=r"must be \(N, W\) uint16 but are .* int32"):
+        unpacked(rows.astype(np.int32))
+    with pytest.raises(ValueError, match="Rows of 8 values hold no whole slots of 2"):
+        unpacked(rows[:, :8])
+    other = VisualWords(128, words=4, slots=4)(torch.ones(1, 128))
+    with pytest.raises(ValueError, match=r"one length but are of \[2, 3\] values"):
+        unpacked(np.concatenate([rows, other[:, :9]]))

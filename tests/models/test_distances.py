@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.aggregation.rows import EMPTY
 from models.distances import Metric, Nearest, between, of_pairs, prepared
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -14,6 +15,14 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def oracle(a: Array, b: Array, metric: Metric) -> float:
     """The distance of two stored rows by its definition."""
+    if metric == "asmk":
+        one, other = words_of(a), words_of(b)
+        total = 0.0
+        for word in one.keys() & other.keys():
+            agree = sum(x == y for x, y in zip(one[word], other[word], strict=True))
+            cosine = (2 * agree - len(one[word])) / len(one[word])
+            total += cosine**3 if cosine > 0 else 0.0
+        return 1 - total / np.sqrt(max(1, len(one)) * max(1, len(other)))
     if metric == "hamming":
         return sum(int(x ^ y).bit_count() for x, y in zip(a.tolist(), b.tolist(), strict=True))
     x, y = a.astype(float), b.astype(float)
@@ -21,14 +30,34 @@ def oracle(a: Array, b: Array, metric: Metric) -> float:
     return float(1 - (x * y).sum() / norm) if norm else 1.0
 
 
+def words_of(row: Array) -> dict[int, list[int]]:
+    """The bits of each visual word of a row, read value by value."""
+    length, *values = row.tolist()
+    slots = [values[at : at + length] for at in range(0, len(values), length)]
+    return {
+        slot[0]: [value >> bit & 1 for value in slot[1:] for bit in range(15, -1, -1)]
+        for slot in slots
+        if slot[0] != EMPTY
+    }
+
+
 def rows(metric: Metric, n: int, seed: int, width: int = 6) -> Array:
+    """N rows; of visual words, two slots of 32 bits each, out of five words."""
     rng = np.random.default_rng(seed)
+    if metric == "asmk":
+        found = np.full((n, 7), 3, np.uint16)
+        for row in found:
+            row[1:] = rng.integers(0, 2**16, 6, dtype=np.uint16) | 0x3FFF
+            row[[1, 4]] = np.sort(rng.choice(5, 2, replace=False))
+            if rng.random() < 0.3:
+                row[4:] = EMPTY
+        return found
     if metric == "hamming":
         return rng.integers(0, 256, (n, width), dtype=np.uint8)
     return rng.standard_normal((n, width)).astype(np.float16)
 
 
-@pytest.mark.parametrize("metric", ["cosine", "hamming"])
+@pytest.mark.parametrize("metric", ["cosine", "hamming", "asmk"])
 def test_distances_are_those_of_the_definition(metric: Metric) -> None:
     a, b = rows(metric, 7, 1), rows(metric, 9, 2)
     found = between(prepared(a, metric), prepared(b, metric), metric)
@@ -38,7 +67,7 @@ def test_distances_are_those_of_the_definition(metric: Metric) -> None:
     assert (found >= 0).all()
 
 
-@pytest.mark.parametrize("metric", ["cosine", "hamming"])
+@pytest.mark.parametrize("metric", ["cosine", "hamming", "asmk"])
 def test_distances_of_pairs_are_those_of_the_definition(metric: Metric) -> None:
     a, b = rows(metric, 9, 1), rows(metric, 9, 2)
     found = of_pairs(prepared(a, metric), prepared(b, metric), metric)
@@ -68,7 +97,7 @@ def test_vectors_that_are_not_numbers_are_refused() -> None:
         prepared(broken[0], "cosine")
 
 
-@pytest.mark.parametrize("metric", ["cosine", "hamming"])
+@pytest.mark.parametrize("metric", ["cosine", "hamming", "asmk"])
 @given(
     sizes=st.lists(st.integers(0, 9), min_size=1, max_size=6),
     k=st.integers(1, 12),

@@ -30,6 +30,6 @@ def test_what_has_the_same_neighbours_costs_nothing() -> None:
 def test_the_source_of_neighbourhoods_learns_nothing() -> None:
     source = SOURCE.clone().requires_grad_()
     features = FEATURES.clone().requires_grad_()
-    losses.neighbourhoods(features, source).backward()
+    torch.autograd.backward(losses.neighbourhoods(features, source))
     assert source.grad is None
     assert features.grad is not None

@@ -63,7 +63,9 @@ def test_what_is_not_understood_is_refused() -> None:
         build_pooling("gen", 6)
     with pytest.raises(ValueError, match=r"pooling gem does not take \{'q': 3\}"):
         build_pooling({"gem": {"q": 3}}, 6)
-    with pytest.raises(ValueError, match="pools somehow: choose from attention, average, gem"):
+    with pytest.raises(
+        ValueError, match="pools somehow: choose from asmk, attention, average, gem"
+    ):
         build_pooling({}, 6)
     with pytest.raises(ValueError, match=r"as many positive shares, not \(1.0, -2.0\)"):
         build_pooling({"gem": {}, "mac": {"share": -2}}, 6).eval()

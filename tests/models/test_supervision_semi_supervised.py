@@ -107,16 +107,17 @@ def test_a_mean_teacher_answers_for_the_weak_view_and_follows() -> None:
 
 def test_a_teacher_is_the_average_of_what_it_followed() -> None:
     learned = encoder()
+    weight = dict(learned.named_parameters())["stem.0.weight"]
     teacher, still = Teacher(learned, 0.75), Teacher(learned, 1.0)
-    average = learned.stem[0].weight.detach().clone()
+    average = weight.detach().clone()
     first = average.clone()
     for step in range(6):
         with torch.no_grad():
-            learned.stem[0].weight.add_(step + 1.0)
+            weight.add_(step + 1.0)
         for one in (teacher, still):
             one.follow(learned)
         decay = min(0.75, 1 - 1 / (step + 2))
-        average = decay * average + (1 - decay) * learned.stem[0].weight.detach()
+        average = decay * average + (1 - decay) * weight.detach()
     weights = [one.encoder.state_dict()["stem.0.weight"] for one in (teacher, still)]
     assert torch.allclose(weights[0], average)
     assert torch.equal(weights[1], first)

@@ -20,6 +20,7 @@ from data.manifest import MANIFEST, manifest
 from data.plan import digest_of
 from data.store import Store
 from data.tables import RUN
+from models.aggregation.rows import EMPTY
 from tasks.balance import Ledger, balance
 from tasks.cluster import ClusterPlan
 from tasks.evaluate import EvaluatePlan, evaluate
@@ -86,8 +87,20 @@ class World:
         rng = np.random.default_rng(int(of[:12], 16))
         if self.value == pa.uint8():
             return rng.integers(0, 256, self.width, dtype=np.uint8)
+        if self.value == pa.uint16():
+            return self._words(rng)
         drawn = rng.standard_normal(self.width)
         return (drawn / np.linalg.norm(drawn)).astype(self.value.to_pandas_dtype())
+
+    def _words(self, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        """As a row: up to five of twelve visual words, their bits alike more often than not."""
+        row = np.full(self.width, EMPTY, np.uint16)
+        row[0] = 3
+        words = np.sort(rng.choice(12, rng.integers(1, 6), replace=False))
+        row[1 : 1 + 3 * len(words)].reshape(-1, 3)[:] = np.stack(
+            [words, *rng.integers(0, 2**8, (2, len(words)))], axis=1
+        )
+        return row
 
     def describe(self, digests: Iterable[str], part: str = "part") -> None:
         """Put descriptors of DIGESTS into the cache."""
