@@ -10,8 +10,7 @@ from torch.nn import functional
 from data.taxonomy import DescriptorType
 from models import augment, hashing, losses
 from models.learner import Learner, Schedule, reproducible
-from models.networks.base import Encoder
-from models.networks.base import Head
+from models.networks.base import Encoder, Head
 from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision.base import Batch, Lesson
 from models.supervision.unsupervised import CLOSED, Unsupervised
