@@ -6,6 +6,7 @@ has nothing to teach (no pairs alike, no labels) costs 0.
 """
 
 from models.losses.adversaries import (
+    cosine_matching,
     distance_matching,
     hinge_discriminator,
     hinge_generator,
@@ -89,6 +90,7 @@ __all__ = [
     "consistency",
     "contrastive",
     "correlation",
+    "cosine_matching",
     "csq",
     "dino",
     "distance_matching",

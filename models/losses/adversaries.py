@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from models.losses.codes import imbalance
-from models.losses.terms import in_float32, mean_where, off_diagonal
+from models.losses.terms import cosines, in_float32, mean_where, off_diagonal
 
 
 @in_float32
@@ -41,6 +41,17 @@ def distance_matching(
     soft, signs = _softened(features, softness), torch.sign(wide).detach()
     apart = soft @ soft.T / soft.shape[1] - signs @ signs.T / signs.shape[1]  # (B, B)
     return mean_where(apart.abs(), off_diagonal(apart))
+
+
+@in_float32
+def cosine_matching(features: torch.Tensor, wide: torch.Tensor) -> torch.Tensor:
+    """How far the cosines of FEATURES (B, D) are from those of a WIDE layer (B, F), a scalar.
+
+    The mean over pairs of images of |cos(f_i, f_j) - cos(w_i, w_j)|, WIDE not taught by it:
+    `distance_matching` for numbers, which have no need of signs.
+    """
+    apart = (cosines(features, features) - cosines(wide, wide).detach()).abs()
+    return mean_where(apart, off_diagonal(apart))
 
 
 @in_float32

@@ -95,6 +95,7 @@ CASES: dict[str, Callable[[Rows], torch.Tensor]] = {
     "hinge_discriminator": lambda r: losses.hinge_discriminator(r.features[:, 0], r.second[:, 0]),
     "hinge_generator": lambda r: losses.hinge_generator(r.features[:, 0]),
     "distance_matching": lambda r: losses.distance_matching(r.features, r.second),
+    "cosine_matching": lambda r: losses.cosine_matching(r.features, r.second),
     "representation_entropy": lambda r: losses.representation_entropy(r.features, r.second),
     "wdht": lambda r: losses.wdht(r.features, r.features[:, :C], r.targets),
     "infonce": lambda r: losses.infonce(r.features, r.second, 0.3, r.noise[:, 0], r.same),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models import losses
-from tests.models.formulas import B, D, dot, drawn, mean
+from tests.models.formulas import B, D, cosine, dot, drawn, mean
 
 FEATURES, WIDE = drawn(B, D), drawn(B, 20, seed=1)
 PAIRS = [(i, j) for i in range(B) for j in range(B) if i != j]
@@ -50,6 +50,15 @@ def test_a_code_as_similar_as_the_wide_layer_costs_nothing_and_that_layer_learns
     assert loss.item() == pytest.approx(0, abs=1e-12)
     gradients = torch.autograd.grad(loss, (features, doubled), allow_unused=True)
     assert gradients[1] is None
+
+
+def test_cosine_matching_is_its_formula() -> None:
+    gaps = [abs(cosine(FEATURES[i], FEATURES[j]) - cosine(WIDE[i], WIDE[j])) for i, j in PAIRS]
+    features, wide = FEATURES.clone().requires_grad_(), WIDE.clone().requires_grad_()
+    loss = losses.cosine_matching(features, wide)
+    assert loss.item() == pytest.approx(mean(gaps))
+    assert torch.autograd.grad(loss, (features, wide), allow_unused=True)[1] is None
+    assert losses.cosine_matching(WIDE, WIDE * 3).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_representation_entropy_is_its_formula() -> None:
