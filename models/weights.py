@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from pydantic import ValidationError
 
-from data.taxonomy import choose
+from data.taxonomy import DescriptorType, choose
 from models import canary
 from models.allowance import allowance
 from models.canary import CanaryMismatch
@@ -25,7 +25,7 @@ from models.descriptors import DESCRIPTORS
 from models.descriptors.base import Metric
 from models.folding import fold
 from models.networks import NETWORKS
-from models.networks.base import Encoder
+from models.networks.base import Encoder, drawn_from
 from models.networks.pretrained import PretrainedEncoder
 from models.spec import EncoderSpec, Precision
 from models.tensors import header_of, of_safetensors
@@ -134,15 +134,21 @@ def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
         ValueError: the network is unknown or refuses its arguments.
         ModuleNotFoundError: its backbone needs an extra that is not installed.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if spec.backbone is not None:
-            return PretrainedEncoder(spec.dimensions, spec.backbone)
-        network = choose(NETWORKS, spec.network, "network").load()
-        try:
-            return network(spec.dimensions, **spec.arguments)
-        except (TypeError, RuntimeError, ArithmeticError) as error:
-            raise ValueError(f"{spec.network} does not take {spec.arguments}: {error}") from error
+    with drawn_from(seed):
+        encoder = _drawn(spec)
+    encoder.binary = spec.descriptor is DescriptorType.BINARY
+    return encoder
+
+
+def _drawn(spec: EncoderSpec) -> Encoder:
+    """The network that SPEC describes."""
+    if spec.backbone is not None:
+        return PretrainedEncoder(spec.dimensions, spec.backbone)
+    network = choose(NETWORKS, spec.network, "network").load()
+    try:
+        return network(spec.dimensions, **spec.arguments)
+    except (TypeError, RuntimeError, ArithmeticError) as error:
+        raise ValueError(f"{spec.network} does not take {spec.arguments}: {error}") from error
 
 
 def save(encoder: Encoder, spec: EncoderSpec) -> bytes:

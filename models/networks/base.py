@@ -1,6 +1,8 @@
 """What every encoder is, and what one may add to its teacher's loss."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -43,6 +45,9 @@ class Encoder(nn.Module, ABC):
 
     head: nn.Module
     """From `pooled` (B, F) to what is normalised to features; the only part that depends on D."""
+
+    binary: bool = False
+    """Whether the signs of its features are what will be stored."""
 
     frozen: bool = False
     """Whether only the head learns."""
@@ -106,6 +111,14 @@ class Term(nn.Module, ABC):
     @abstractmethod
     def forward(self, encoder: Encoder, views: Views) -> torch.Tensor:
         """The term of ENCODER on VIEWS, a scalar."""
+
+
+@contextmanager
+def drawn_from(seed: int) -> Iterator[None]:
+    """Within it weights are drawn from SEED; the random state outside is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 class Head(nn.Module):
