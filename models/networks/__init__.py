@@ -11,6 +11,8 @@ from data.plan import Plan
 from data.taxonomy import Network
 from models.networks.options import (
     AttentionOptions,
+    AutoencoderOptions,
+    GanOptions,
     ReinforcementLearningOptions,
     SiameseTripletOptions,
 )
@@ -28,6 +30,7 @@ class Build:
         cite: author, title, year of what it follows.
         load: imports the class.
         options: what a recipe may say of it besides width, depth and pooling.
+        term: whether it adds a term of its own to its teacher's loss.
         alike: whether its own term asks which pictures show the same.
         balanced: whether its own term wants several pictures of each class in a step.
         binary: whether it makes nothing but bits.
@@ -38,6 +41,7 @@ class Build:
     cite: str
     load: "Callable[[], type[Encoder]]"
     options: type[Plan] = Plan
+    term: bool = False
     alike: bool = False
     balanced: bool = False
     binary: bool = False
@@ -68,6 +72,18 @@ def _reinforcement_learning() -> "type[Encoder]":
     return ReinforcementLearningEncoder
 
 
+def _autoencoder() -> "type[Encoder]":
+    from models.networks.autoencoder import AutoencoderEncoder
+
+    return AutoencoderEncoder
+
+
+def _gan() -> "type[Encoder]":
+    from models.networks.gan import GanEncoder
+
+    return GanEncoder
+
+
 NETWORKS: Final[Mapping[Network, Build]] = {
     Network.CONVOLUTIONAL: Build(
         about="A residual network of three stages that learns from scratch on a CPU.",
@@ -81,6 +97,7 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         "and Clustering, 2015",
         load=_siamese_triplet,
         options=SiameseTripletOptions,
+        term=True,
         alike=True,
         balanced=True,
     ),
@@ -98,8 +115,26 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         cite="Peng, Zhang, Deep Reinforcement Learning for Image Hashing, 2019",
         load=_reinforcement_learning,
         options=ReinforcementLearningOptions,
+        term=True,
         alike=True,
         balanced=True,
         binary=True,
+    ),
+    Network.AUTOENCODER: Build(
+        about="A convolutional encoder from whose codes, bits drawn by lot or numbers, a decoder "
+        "must draw the pictures again.",
+        cite="Kingma, Welling, Auto-Encoding Variational Bayes, 2014",
+        load=_autoencoder,
+        options=AutoencoderOptions,
+        term=True,
+    ),
+    Network.GAN: Build(
+        about="A convolutional encoder that tells pictures from those of a generator, or whose "
+        "codes a critic tells from those of a coin.",
+        cite="Zieba, Semberecki, El-Gaaly, Trzcinski, BinGAN: Learning Compact Binary Descriptors "
+        "with a Regularized GAN, 2018",
+        load=_gan,
+        options=GanOptions,
+        term=True,
     ),
 }

@@ -50,6 +50,10 @@ def test_the_digest_covers_transform_and_descriptor(change: dict[str, object]) -
     assert digest_of(file(SPEC.model_copy(update=change))) != digest_of(file())
 
 
+def test_an_encoder_knows_whether_its_signs_are_what_is_stored() -> None:
+    assert [build(spec).binary for spec in (SPEC, BITS)] == [False, True]
+
+
 def test_building_leaves_the_global_random_state_alone() -> None:
     torch.manual_seed(5)
     wanted = torch.rand(3)

@@ -126,7 +126,9 @@ def test_a_corrupt_or_missing_encoder_is_not_loaded(store: Store, version: int) 
     ("wrong", "sentence"),
     [
         ({"supervision": "supervized"}, "supervised"),
-        ({"network": "gan"}, "Unknown network 'gan': choose from .*convolutional"),
+        ({"network": "gann"}, "'autoencoder'"),
+        ({"network": "gan", "options": {"kind": "x"}}, "gan cannot take kind: 'x'"),
+        ({"network": "gan", "options": {"sid": 16}}, "Did you mean 'side'"),
         ({"descriptor": "binary", "dimensions": 12}, "not a multiple of 8"),
         ({"epoch": 3}, "Extra inputs"),
     ],
