@@ -67,7 +67,7 @@ class GanOptions(Plan):
         "those of a coin (or of the sphere)",
     )
     side: Side = Field(default=32, description="of the pictures that are drawn, pixels")
-    adversary: float = Field(default=1.0, ge=0, description="weight of the encoder's own game")
+    adversary: float = Field(default=0.1, ge=0, description="weight of the encoder's own game")
     dmr: float = Field(default=0.05, ge=0, description="weight of distance matching (bingan)")
     bre: float = Field(
         default=0.01, ge=0, description="weight of the bits' entropy (bingan, bits alone)"

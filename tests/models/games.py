@@ -102,7 +102,7 @@ def settled(encoder: Encoder, images: torch.Tensor) -> Encoder:
 def worth(encoder: Encoder, images: torch.Tensor, kinds: torch.Tensor, queries: int) -> float:
     """mAP[all] of the first QUERIES of IMAGES among the others; ties of codes in no order."""
     encoder.eval()
-    parts = [part if part.is_floating_point() else part / 255 for part in images.split(250)]
+    parts = [part if part.is_floating_point() else part / 255 for part in torch.split(images, 250)]
     features = torch.cat([encoder(part) for part in parts]).numpy()
     same = (kinds[:queries, None] == kinds[None, queries:]).numpy()
     if not encoder.binary:

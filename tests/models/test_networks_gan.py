@@ -57,7 +57,7 @@ def test_what_the_encoder_plays_for_moves_it_and_its_critic_but_not_the_generato
         found.append(gradients(term.generator))
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
     assert moved(encoder.get_submodule("stages"))
-    assert moved(term.critic)
+    assert moved(term.get_submodule("critic"))
     assert not moved(encoder.head)
 
 
