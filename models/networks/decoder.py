@@ -9,7 +9,7 @@ from models.networks.convolutional import convolution
 
 
 class Decoder(nn.Module):
-    """Vectors (B, N) -> pictures (B, 3, S, S) in [0, 1].
+    """Vectors (B, N) -> pictures (B, 3, S, S) float32 in [0, 1].
 
     A map of 4 x 4 is doubled in size, and halved in depth, until it is S pixels wide. It is copied
     and then convolved, which leaves no pattern of a chess board behind (Odena, Dumoulin, Olah,
@@ -41,7 +41,7 @@ class Decoder(nn.Module):
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """The pictures (B, 3, S, S) of VECTORS (B, N)."""
-        return torch.sigmoid(self.paint(self.grow(self.begin(vectors))))
+        return torch.sigmoid(self.paint(self.grow(self.begin(vectors))).float())
 
 
 class Bottleneck(nn.Module):
@@ -71,10 +71,10 @@ class Bottleneck(nn.Module):
 
 
 def resized(images: torch.Tensor, side: int) -> torch.Tensor:
-    """IMAGES (B, 3, H, W) at SIDE x SIDE pixels."""
+    """IMAGES (B, 3, H, W) at SIDE x SIDE pixels, float32."""
     if images.shape[2:] == (side, side):
-        return images
-    return functional.interpolate(images, (side, side), mode="bilinear", antialias=True)
+        return images.float()
+    return functional.interpolate(images.float(), (side, side), mode="bilinear", antialias=True)
 
 
 def unexplained(drawn: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
@@ -84,4 +84,4 @@ def unexplained(drawn: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     nothing of an image, whatever the contrast of the dataset.
     """
     spread = (images - images.mean(dim=0)).square().mean()
-    return (drawn.float() - images).square().mean() / spread.clamp_min(1e-4)
+    return (drawn - images).square().mean() / spread.clamp_min(1e-4)

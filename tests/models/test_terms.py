@@ -112,6 +112,26 @@ def test_a_restored_term_goes_on_with_the_same_bits(
 
 
 @EACH
+def test_a_term_is_measured_without_a_trace_and_learned_at_half_precision(
+    network: Network, said: dict[str, Any], descriptor: DescriptorType
+) -> None:
+    encoder = small(network, said, descriptor)
+    schedule = Schedule("adamw", 2e-3, 0.05, warm_up=1, steps=4)
+    teacher, term = Silent(Lesson(16, descriptor)), term_of(encoder)
+    learner = Learner(encoder, teacher, schedule, CPU, term=term, half=True)
+    draw = torch.Generator().manual_seed(0)
+    images = torch.rand(8, 3, 16, 16, generator=draw)
+    assert torch.isfinite(learner.step(Batch(images, None, draw)))
+    before = [{n: v.clone() for n, v in part.state_dict().items()} for part in (encoder, term)]
+    told = learner.told(Batch(images, None, draw))
+    assert torch.isfinite(told)
+    assert not told.requires_grad
+    for part, kept in zip((encoder, term), before, strict=True):
+        for name, value in part.state_dict().items():
+            assert torch.equal(value, kept[name]), name
+
+
+@EACH
 def test_nothing_of_a_term_is_kept_with_the_encoder(
     network: Network, said: dict[str, Any], descriptor: DescriptorType
 ) -> None:
