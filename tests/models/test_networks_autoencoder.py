@@ -1,14 +1,12 @@
 """An autoencoder draws its pictures again from their codes, and the codes are worth the more."""
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
-from data.adapters.idx import load_idx
 from data.taxonomy import DescriptorType, Network
-from models.networks.autoencoder import AutoencoderEncoder, Reconstruction
+from models.networks.autoencoder import AutoencoderEncoder
 from models.networks.decoder import Bottleneck, Decoder, resized, unexplained
 from models.supervision.base import Lesson
 from tests.models.games import Silent, built, learned, patterns, settled, term_of, views, worth
@@ -115,27 +113,3 @@ def test_codes_from_which_pictures_can_be_drawn_tell_their_patterns(
     losses = learned(trained, Silent(Lesson(16, descriptor)), images, None, steps=40, batch=32)
     assert sum(losses[-5:]) / 5 < 0.9 * sum(losses[:5]) / 5
     assert worth(trained, asked, kinds, 80) > untrained + 0.1
-
-
-@pytest.mark.slow
-@pytest.mark.real
-def test_bits_of_an_autoencoder_find_digits_that_nobody_has_named(shared_datasets: Path) -> None:
-    folder = shared_datasets / "mnist"
-    images, asked = (
-        torch.from_numpy(load_idx(str(folder / f"{part}-images-idx3-ubyte.gz"))[:4000].copy())
-        .unsqueeze(1)
-        .expand(-1, 3, -1, -1)
-        for part in ("train", "t10k")
-    )
-    kinds = torch.from_numpy(load_idx(str(folder / "t10k-labels-idx1-ubyte.gz"))[:4000].copy())
-
-    def encoder() -> AutoencoderEncoder:
-        one = built(Network.AUTOENCODER, BINARY, 32, width=16)
-        assert isinstance(one, AutoencoderEncoder)
-        return one
-
-    untrained = worth(settled(encoder(), images), asked, kinds, 500)
-    trained = encoder()
-    assert isinstance(term_of(trained), Reconstruction)
-    learned(trained, Silent(Lesson(32, BINARY, flip=False)), images, None, steps=300)
-    assert worth(trained, asked, kinds, 500) > untrained + 0.15
