@@ -42,8 +42,6 @@ class ConvolutionalEncoder(Encoder):
         pooling: what makes one vector of the last map, in the words of `models.aggregation`.
     """
 
-    head: Head
-
     def __init__(
         self,
         dimensions: int,

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from models import losses
-from models.networks.base import Encoder, Term, Views, drawn_from
+from models.networks.base import Encoder, Head, Term, Views, drawn_from
 from models.networks.convolutional import ConvolutionalEncoder
 from models.networks.decoder import Bottleneck, Decoder, resized, unexplained
 from models.networks.options import GanOptions, taken
@@ -26,6 +26,8 @@ class GanEncoder(ConvolutionalEncoder):
         dimensions: D.
         arguments: those of a `ConvolutionalEncoder`, and `GanOptions`.
     """
+
+    head: Head
 
     def __init__(self, dimensions: int, **arguments: Any) -> None:
         options, trunk = taken(GanOptions, arguments)
