@@ -82,7 +82,6 @@ class PseudoSupervised(Supervision):
 
     def _swapped(self, encoder: Encoder, batch: Batch) -> Taught:
         """How badly each of two strong views of BATCH tells the cluster of the other one."""
-        count = len(batch.images)
         twice = torch.cat([batch.images, batch.images])
         images = augment.strong(twice, batch.generator, self.flip)
         views = encoder.see(images, None, batch.generator)

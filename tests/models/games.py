@@ -24,7 +24,8 @@ class Silent(Supervision):
 
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         images = augment.gentle(batch.images, batch.generator, self.flip)
-        views = encoder.see(images, None, batch.generator)
+        alike = None if batch.targets is None else batch.targets @ batch.targets.T > 0
+        views = encoder.see(images, alike, batch.generator)
         return Taught(views.features.sum() * 0, views)
 
 
@@ -47,7 +48,7 @@ def views(encoder: Encoder, size: int = 16, count: int = 8, seed: int = 0) -> Vi
     """What ENCODER makes of COUNT noisy pictures, two of each kind."""
     draw = torch.Generator().manual_seed(seed)
     kinds = torch.rand(count // 2, 3, size, size, generator=draw).repeat_interleave(2, dim=0)
-    images = (kinds * 0.8 + torch.rand(count, 3, size, size, generator=draw) * 0.2).clamp(0, 1)
+    images = kinds * 0.3 + torch.rand(count, 3, size, size, generator=draw) * 0.7
     alike = torch.eye(count // 2).repeat_interleave(2, 0).repeat_interleave(2, 1) > 0
     return encoder.see(images, alike, draw)
 

@@ -16,6 +16,9 @@ ADDING = [word for word in sorted(NETWORKS) if NETWORKS[word].term]
 SAID: list[tuple[Network, dict[str, Any]]] = [(word, {}) for word in ADDING]
 SAID += [(Network.GAN, {"kind": "adversarial_code"}), (Network.AUTOENCODER, {"noise": 0.2})]
 
+TARGETS = torch.eye(4).repeat_interleave(2, dim=0)
+"""Of eight pictures, two of each class: some terms ask who is alike."""
+
 EACH = pytest.mark.parametrize(
     ("network", "said", "descriptor"),
     [
@@ -92,7 +95,7 @@ def test_a_restored_term_goes_on_with_the_same_bits(
 
     def step(learner: Learner, number: int) -> None:
         draw = torch.Generator().manual_seed(number)
-        learner.step(Batch(torch.rand(8, 3, 16, 16, generator=draw), None, draw))
+        learner.step(Batch(torch.rand(8, 3, 16, 16, generator=draw), TARGETS, draw))
 
     with reproducible(CPU, 1):
         whole = begun()
@@ -121,9 +124,9 @@ def test_a_term_is_measured_without_a_trace_and_learned_at_half_precision(
     learner = Learner(encoder, teacher, schedule, CPU, term=term, half=True)
     draw = torch.Generator().manual_seed(0)
     images = torch.rand(8, 3, 16, 16, generator=draw)
-    assert torch.isfinite(learner.step(Batch(images, None, draw)))
+    assert torch.isfinite(learner.step(Batch(images, TARGETS, draw)))
     before = [{n: v.clone() for n, v in part.state_dict().items()} for part in (encoder, term)]
-    told = learner.told(Batch(images, None, draw))
+    told = learner.told(Batch(images, TARGETS, draw))
     assert torch.isfinite(told)
     assert not told.requires_grad
     for part, kept in zip((encoder, term), before, strict=True):
