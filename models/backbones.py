@@ -2,7 +2,8 @@
 
 The path of an encoder that Nightjar saved; the path of a transformers folder (``config.json`` and
 safetensors); ``timm/NAME`` or ``timm/NAME@FILE``; ``open_clip/NAME@FILE``, ``open_clip/NAME@TAG``
-or the path of an open_clip folder (``open_clip_config.json``); a hub id. Only tensors are read:
+or the path of an open_clip folder (``open_clip_config.json``); a hub id; ``pixels``, which are no
+network's: the colours themselves, under a head that is found in closed form. Only tensors are read:
 safetensors, or torch files with ``weights_only``. No code comes with them.
 """
 

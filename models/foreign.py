@@ -51,6 +51,9 @@ def foreign(pretrained: str) -> Foreign:
         MissingExtra: its library is not installed; says how to get it.
         ValueError: the name is unknown, or what is there is damaged or no network.
     """
+    if pretrained == "pixels":
+        backbone = Backbone(source="pixels", name="pixels", mean=(0, 0, 0), std=(1, 1, 1))
+        return Foreign(backbone, {}, "own")
     if pretrained.startswith("timm/"):
         return _of_timm(pretrained.removeprefix("timm/"))
     if pretrained.startswith("open_clip/"):
@@ -60,8 +63,8 @@ def foreign(pretrained: str) -> Foreign:
         return _of_open_clip_folder(path)
     if not path.is_dir() and not re.fullmatch(r"[\w.-]+/[\w.-]+", pretrained):
         raise FileNotFoundError(
-            f"pretrained: {pretrained!r} is no file or folder here, nor of the form timm/NAME, "
-            "open_clip/NAME@FILE or OWNER/NAME of a hub."
+            f"pretrained: {pretrained!r} is no file or folder here, nor pixels, nor of the form "
+            "timm/NAME, open_clip/NAME@FILE or OWNER/NAME of a hub."
         )
     return _of_transformers(pretrained, path)
 

@@ -28,7 +28,9 @@ STEMS: Final = (1, 2, 4, 8)
 class Backbone(Plan):
     """A network of another library, described so that it can be built again offline."""
 
-    source: Literal["timm", "transformers", "open_clip"] = Field(description="what builds it")
+    source: Literal["timm", "transformers", "open_clip", "pixels"] = Field(
+        description="what builds it; pixels: nobody, they are taken as they are"
+    )
     name: str = Field(
         pattern=r"^[\w.-]+$",
         description="timm's or open_clip's name, or transformers' model type; never an address",

@@ -89,6 +89,19 @@ CLASSES: Final[Mapping[str, Protocol]] = {
         defined=SSDH,
         sizes=(10_000, 60_000, 60_000),
     ),
+    "mnist-unseen": Protocol(
+        dataset="mnist",
+        queries=Pick(splits=("test",), labels="unseen"),
+        train=Pick(splits=("train",), labels="seen"),
+        database=Pick(splits=("train",), labels="unseen"),
+        relevance="same_label",
+        metric="map[all]",
+        also=("cmc@1",),
+        defined="Sablayrolles, Douze, Usunier, Jegou, How should we evaluate supervised hashing?, "
+        "ICASSP 2017, whose protocol for CIFAR-10 this is",
+        note="Of ten digits five teach, and the other five are asked for.",
+        seen=0.5,
+    ),
     "svhn": Protocol(
         dataset="svhn",
         queries=TEST,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 ORDER = (
     "demo", "init", "plan", "reindex", "search", "report", "explain", "duplicates", "versions",
     "diff", "promote", "rollback", "clean", "verify", "datasets", "table", "download",
-    "protocols", "methods", "train", "evaluate", "export", "chaos", "doctor",
+    "protocols", "methods", "train", "evaluate", "benchmark", "export", "chaos",
+    "doctor",
 )  # fmt: skip
 """The commands as a newcomer meets them."""
 

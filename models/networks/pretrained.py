@@ -10,6 +10,20 @@ from models.extras import library, offline
 from models.networks.base import Encoder, Head
 from models.spec import Backbone
 
+PIXELS: Final = 32
+"""To so many a side a picture is shrunk or stretched where its pixels are taken as they are."""
+
+
+class Pixels(nn.Module):
+    """Images (B, 3, H, W) -> their colours on a grid, (B, 3 x 32 x 32): the floor of all networks.
+
+    With a head that is found in closed form it is what every encoder has to be better than.
+    """
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The colours of IMAGES, each place the mean of what it covers."""
+        return nn.functional.adaptive_avg_pool2d(images.float(), PIXELS).flatten(1)
+
 
 class PretrainedEncoder(Encoder):
     """A backbone and, where its width is not D, a projection onto D features.
@@ -42,6 +56,8 @@ def _build(backbone: Backbone) -> tuple[nn.Module, int]:
         MissingExtra: its library is not installed.
         ValueError: the library cannot build it, or not without a network.
     """
+    if backbone.source == "pixels":
+        return Pixels(), 3 * PIXELS**2
     wanted = f"The backbone {backbone.source}/{backbone.name}"
     maker = library(backbone.source, wanted)
     try:
