@@ -1,24 +1,21 @@
-"""What the networks with a term of their own are worth on real digits, against their baselines.
+"""What networks with a term of their own are worth on real digits, against themselves untrained.
 
-Each baseline is the same encoder from the same weights: as it was drawn, or taught the same without
-the term. Minutes on one thread; what the defaults are was chosen on other pictures than these.
+With few labels beside it the term neither helps nor harms on the mean of three seeds, so nothing is
+held of that here. What the defaults are was chosen on other pictures than these.
 """
 
 from pathlib import Path
 
 import pytest
 import torch
-from torch.nn import functional
 
 from data.adapters.idx import load_idx
 from data.taxonomy import DescriptorType, Network
 from models.networks.base import Encoder
 from models.supervision.base import Lesson
-from models.supervision.supervised import Supervised
 from tests.models.games import Silent, built, learned, settled, worth
 
 BINARY = DescriptorType.BINARY
-DIGITS = tuple("0123456789")
 Digits = tuple[torch.Tensor, torch.Tensor]
 
 pytestmark = [pytest.mark.slow, pytest.mark.real]
@@ -52,16 +49,11 @@ def test_bits_of_an_autoencoder_find_digits_that_nobody_has_named(
     assert worth(trained, *asked, 500) > untrained + 0.15
 
 
-@pytest.mark.parametrize("word", [Network.AUTOENCODER])
-def test_few_labels_teach_more_with_the_term_than_without(
-    shared_datasets: Path, asked: Digits, word: Network
+def test_bits_of_a_gan_find_digits_that_nobody_has_named(
+    shared_datasets: Path, asked: Digits
 ) -> None:
-    images, kinds = digits(shared_datasets / "mnist", "train", 300)
-    targets = functional.one_hot(kinds, 10).float()
-    found = []
-    for weight in (0.0, 1.0):
-        encoder = network(word)
-        teacher = Supervised(Lesson(32, BINARY, classes=DIGITS, flip=False))
-        learned(encoder, teacher, images, targets, steps=150, weight=weight, batch=32)
-        found.append(worth(encoder, *asked, 500))
-    assert found[1] > found[0], found
+    images, _ = digits(shared_datasets / "mnist", "train", 3000)
+    untrained = worth(settled(network(Network.GAN), images), *asked, 500)
+    trained = network(Network.GAN)
+    learned(trained, Silent(Lesson(32, BINARY, flip=False)), images, None, steps=150, batch=32)
+    assert worth(trained, *asked, 500) > untrained + 0.02
