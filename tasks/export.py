@@ -69,7 +69,7 @@ def export(store: Store, digest: str, to: Word, path: Path, batch: int | None = 
     embedder = load_encoder(store, digest)
     if embedder.metric == "asmk":
         raise ValueError(
-            f"Encoder {digest[:12]} makes sets of visual words, and nothing says yet how far a file "
+            f"Encoder {digest[:12]} makes sets of visual words, and nothing says how far a file "
             "may differ in them: export an encoder that makes vectors or bits."
         )
     embedder.prove()
