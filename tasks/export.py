@@ -64,8 +64,14 @@ def export(store: Store, digest: str, to: Word, path: Path, batch: int | None = 
         CanaryMismatch: it does not see here what it should, so nothing can be compared with it.
         MissingExtra: the format needs the extra ``export``.
         ExportDiffers: the file does not agree with the encoder; it is removed.
+        ValueError: the encoder makes sets of visual words, which no file is held to yet.
     """
     embedder = load_encoder(store, digest)
+    if embedder.metric == "asmk":
+        raise ValueError(
+            f"Encoder {digest[:12]} makes sets of visual words, and nothing says how far a file "
+            "may differ in them: export an encoder that makes vectors or bits."
+        )
     embedder.prove()
     kind, said = FORMATS[to], json.dumps(said_of(embedder, batch))
     path.parent.mkdir(parents=True, exist_ok=True)

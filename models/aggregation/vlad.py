@@ -43,10 +43,11 @@ class VLAD(Aggregation):
 
 def vlad(local: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
     """LOCAL features (B, L, F) over WORDS (K, F) as one vector of unit length each, (B, K F)."""
-    slots, sums = residuals(local, words)
-    blank = sums.new_zeros(len(local) * len(words), words.shape[1])
-    dense = functional.normalize(blank.index_copy(0, slots, sums), dim=1)
-    return functional.normalize(dense.view(len(local), -1))
+    words = words.to(local)
+    apart = words.square().sum(dim=1) - 2 * (local.detach() @ words.T)  # but for a length
+    went = functional.one_hot(apart.argmin(dim=2), len(words)).to(local)  # (B, L, K)
+    sums = torch.einsum("blk,blf->bkf", went, local) - went.sum(dim=1)[:, :, None] * words
+    return functional.normalize(functional.normalize(sums, dim=2).flatten(1))
 
 
 def residuals(
