@@ -1,11 +1,11 @@
 """By which method a lesson is taught, and the numbers of its loss."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from data import taxonomy
-from models.supervision import SUPERVISIONS
 from models.supervision.base import Lesson
+from models.supervision.methods import Method
 
 
 class Constants(NamedTuple):
@@ -22,22 +22,22 @@ class Constants(NamedTuple):
     margin: float
 
     @classmethod
-    def of(cls, word: taxonomy.Supervision, lesson: Lesson) -> "Constants":
-        """Those by which the supervision WORD teaches LESSON.
+    def of(cls, methods: Mapping[str, Method], lesson: Lesson) -> "Constants":
+        """Those of the one of METHODS that LESSON says, or of the first for its descriptor.
 
         Raises:
             ValueError: the lesson has a number that the method has not.
         """
-        teaching = SUPERVISIONS[word]
-        name = lesson.method or teaching.methods_for(lesson.descriptor)[0]
-        method = teaching.methods[name]
+        suitable = (n for n, one in methods.items() if lesson.descriptor in one.descriptors)
+        name = lesson.method or next(suitable)
+        method = methods[name]
         chosen = {}
         for what, said, own in (
             ("temperature", lesson.temperature, method.temperature),
             ("margin", lesson.margin, method.margin),
         ):
             if said is not None and own is None:
-                raise ValueError(f"{word} by {name} has no {what}: leave {what}: {said:g} out.")
+                raise ValueError(f"The method {name} has no {what}: leave {what}: {said:g} out.")
             chosen[what] = own if said is None else said
         temperature, margin = chosen["temperature"], chosen["margin"]
         return cls(

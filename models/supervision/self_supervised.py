@@ -5,12 +5,12 @@ from typing import Final
 
 import torch
 
-from data import taxonomy
 from models import augment
 from models.networks.base import Encoder
 from models.supervision import momentum, twins
 from models.supervision.base import Batch, Lesson, Supervision, Taught
 from models.supervision.constants import Constants
+from models.supervision.methods import PICTURES
 from models.supervision.twins import Twins
 
 TWINS: Final[Mapping[str, type[Twins]]] = {
@@ -27,7 +27,7 @@ class SelfSupervised(Supervision):
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
-        constants = Constants.of(taxonomy.Supervision.SELF_SUPERVISED, lesson)
+        constants = Constants.of(PICTURES, lesson)
         self.flip = lesson.flip
         self.twins = TWINS[constants.method](lesson, constants)
 

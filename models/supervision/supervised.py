@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from data import taxonomy
 from models import augment
 from models.networks.base import Encoder
 from models.supervision import criteria, pairwise
 from models.supervision.base import Batch, Lesson, Supervision, Taught
 from models.supervision.constants import Constants
 from models.supervision.criteria import Criterion
+from models.supervision.methods import LABELS
 
 CRITERIA: Final[Mapping[str, type[Criterion]]] = {
     "orthohash": criteria.OrthoHash,
@@ -37,7 +37,7 @@ class Supervised(Supervision):
                 f"supervised needs labels of at least 2 classes, but there are "
                 f"{len(lesson.classes)}. Choose self_supervised, which needs none."
             )
-        constants = Constants.of(taxonomy.Supervision.SUPERVISED, lesson)
+        constants = Constants.of(LABELS, lesson)
         self.flip = lesson.flip
         self.criterion = CRITERIA[constants.method](lesson, constants)
 

@@ -8,11 +8,11 @@ from typing import Final
 import torch
 from torch import nn
 
-from data import taxonomy
 from models import augment, losses
 from models.networks.base import Encoder
 from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught, spread
 from models.supervision.constants import Constants
+from models.supervision.methods import WORDS
 
 COMMON: Final = 0.25
 """A word of more than this share of all pictures does not say that two of them are alike."""
@@ -136,7 +136,7 @@ class WeaklySupervised(Supervision):
                 "weakly_supervised needs 2 words at least that were said of several pictures, but "
                 f"there are {len(lesson.words)}. Choose self_supervised, which needs none."
             )
-        constants = Constants.of(taxonomy.Supervision.WEAKLY_SUPERVISED, lesson)
+        constants = Constants.of(WORDS, lesson)
         self.flip = lesson.flip
         self.hearsay = HEARSAY[constants.method](lesson, constants)
         self.register_buffer("rare", torch.zeros(len(lesson.words)))
