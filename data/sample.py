@@ -32,7 +32,7 @@ class Sample:
         mtime: time stamp in nanoseconds since 1970; 0 where the source has none.
         etag: the source's own mark of a content; preferred to mtime where it is not empty.
         labels: classes, in the dataset's own names; several for a multi-label dataset.
-        tags: words that users gave, noisy.
+        tags: words that users gave, noisy; one that was given often may stand there several times.
         captions: sentences.
         boxes: labelled regions.
         split: the dataset's word ("train", "test", ...); empty where it has none.

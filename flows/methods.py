@@ -20,7 +20,16 @@ BUILDS: Final = ("network", "poolings", "options", "is")
 POOLS: Final = ("pooling", "options", "is", "after")
 STORED: Final = ("descriptor", "compared by", "stores")
 MATRIX: Final = ("supervision", "network", *(str(word) for word in DescriptorType))
-WAYS: Final = ("supervision", "method", "descriptors", "steps", "does", "after")
+WAYS: Final = (
+    "supervision",
+    "method",
+    "descriptors",
+    "steps",
+    "temperature",
+    "margin",
+    "does",
+    "after",
+)
 
 
 def teachings() -> list[list[Any]]:
@@ -34,8 +43,8 @@ def teachings() -> list[list[Any]]:
 def ways() -> list[list[Any]]:
     """The methods of all supervisions as lines under `WAYS`."""
     return [
-        [word, name, ", ".join(way.descriptors), _steps(way.batches, way.closed_form), way.about,
-         way.cite]
+        [word, name, ", ".join(way.descriptors), _steps(way.batches, way.closed_form),
+         _number(way.temperature), _number(way.margin), way.about, way.cite]
         for word, one in SUPERVISIONS.items()
         for name, way in one.methods.items()
     ]  # fmt: skip
@@ -86,7 +95,7 @@ def facts() -> dict[str, Any]:
                 "datasets": [
                     name
                     for name, adapter in sorted(DATASETS.items())
-                    if one.needs <= set(adapter.card.annotations)
+                    if not one.missing(adapter.card.annotations)
                 ],
                 "methods": {
                     name: {
@@ -95,6 +104,8 @@ def facts() -> dict[str, Any]:
                         "descriptors": list(way.descriptors),
                         "batches": way.batches,
                         "closed_form": way.closed_form,
+                        "temperature": way.temperature,
+                        "margin": way.margin,
                     }
                     for name, way in one.methods.items()
                 },
@@ -154,7 +165,8 @@ def page() -> str:
                 "## Supervisions",
                 _markdown(TEACHINGS, teachings()),
                 "## Their methods",
-                "Of the methods that suit a descriptor the first is the default.",
+                "Of the methods that suit a descriptor the first is the default. Temperature and "
+                "margin are those of the loss where a recipe names none.",
                 _markdown(WAYS, ways()),
                 "## Networks",
                 _markdown(BUILDS, builds()),
@@ -196,6 +208,10 @@ def _options(kind: type[Plan]) -> list[str]:
 
 def _steps(batches: str, closed_form: bool) -> str:
     return "none: found in closed form" if closed_form else batches
+
+
+def _number(constant: float | None) -> str:
+    return "-" if constant is None else f"{constant:.4g}"
 
 
 def _markdown(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

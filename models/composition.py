@@ -69,7 +69,7 @@ def check_annotations(
     Raises:
         ValueError: it has not; names it, and those of TAUGHT, the supervisions it can serve.
     """
-    missing = sorted(SUPERVISIONS[supervision].needs - set(there))
+    missing = SUPERVISIONS[supervision].missing(there)
     if missing:
         raise ValueError(
             f"{supervision} needs {' and '.join(missing)}, and {dataset} has "

@@ -9,10 +9,22 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
+from data.adapters.columns import lists_by_row
+
 Rows = NDArray[np.int64]
 
 WORDS: Final = 4096
 """Words of a vocabulary; what is said more seldom than those is not learned from."""
+
+
+SAY_NOTHING: Final = (
+    "about above across against all along also an and another are around as at be behind being "
+    "below beside between both by down each for from front has have her him his in inside into is "
+    "it its itself next no not of off on onto one or other out outside over some several that the "
+    "their them there these they this through to together too top two under up very was were what "
+    "when where which while who with"
+)
+"""English words of captions that say nothing of what can be seen."""
 
 
 class Marks:
@@ -39,16 +51,13 @@ class Marks:
         lists = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
         lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
         said = pc.list_flatten(lists)
-        counts = pc.value_counts(said).flatten()
-        order = sorted(
-            zip(counts[0].to_pylist(), counts[1].to_pylist(), strict=True),
-            key=lambda pair: (-pair[1], pair[0]),
-        )
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        order = sorted(_rows_of(said, row).items(), key=lambda pair: (-pair[1], pair[0]))
         names = sorted(name for name, count in order[:most] if count >= least)
         codes = pc.fill_null(pc.index_in(said, value_set=pa.array(names, pa.string())), -1)
         codes = codes.to_numpy(zero_copy_only=False).astype(np.int32)
         kept = codes >= 0
-        row = np.repeat(np.arange(len(lengths)), lengths)[kept]
+        row = row[kept]
         starts = np.searchsorted(row, np.arange(len(lengths) + 1))
         return cls(names, starts, codes[kept])
 
@@ -120,6 +129,34 @@ class Marks:
         return torch.sparse_coo_tensor(
             places, torch.ones(places.shape[1]), shape, check_invariants=True
         ).coalesce()
+
+
+def words_in(captions: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The words of each row's CAPTIONS (lists of sentences), small, as often as they stand there.
+
+    Left out are those of one letter, and those that `SAY_NOTHING`.
+    """
+    lists = captions.combine_chunks() if captions.num_chunks != 1 else captions.chunk(0)
+    sentences = pc.fill_null(pc.utf8_lower(pc.list_flatten(lists)), "")
+    split = pc.split_pattern_regex(sentences, r"[^\p{L}\p{N}]+")
+    words = pc.list_flatten(split)
+    rows = pc.list_parent_indices(lists).take(pc.list_parent_indices(split))
+    kept = pc.and_(
+        pc.greater(pc.utf8_length(words), 1),
+        pc.invert(pc.is_in(words, value_set=pa.array(SAY_NOTHING.split()))),
+    )
+    row = rows.filter(kept).to_numpy(zero_copy_only=False).astype(np.int64)
+    return pa.chunked_array([lists_by_row(row, words.filter(kept), len(lists))])
+
+
+def _rows_of(said: pa.Array, row: Rows) -> dict[str, int]:
+    """Of how many rows each name was SAID, however often of one; ROW (M,) is that of each."""
+    coded = said.dictionary_encode()
+    codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    kinds = len(coded.dictionary)
+    once = np.unique(row[codes >= 0] * kinds + codes[codes >= 0]) % max(kinds, 1)
+    counts = np.bincount(once, minlength=kinds).tolist()
+    return dict(zip(coded.dictionary.to_pylist(), counts, strict=True))
 
 
 def seen_share(marks: Marks, digests: Sequence[str], share: float) -> NDArray[np.bool_]:

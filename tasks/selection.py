@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from data.manifest import LIVE, manifest
 from data.protocols import Protocol
 from data.store import Store
-from tasks.marks import WORDS, Marks, seen_share
+from tasks.marks import WORDS, Marks, seen_share, words_in
 from tasks.sets import drawn
 
 COLUMNS: Final = ("key", "digest", "shard", "offset", "length", "labels", "tags", "split")
@@ -26,7 +26,8 @@ class Wanted:
         split: the dataset's word; None: "train" where there is such a split, else everything.
         labels: "all": pictures without labels are left out; "some": they stay; "none": labels are
             not looked at.
-        words: whether pictures without tags are left out, and tags are looked at.
+        words: whether pictures without tags are left out, and tags are looked at; where no picture
+            has any, the words of captions are their tags.
         labelled: the share of the labels that may be seen.
         protocol: only pictures of its training set; `split` is not looked at.
     """
@@ -109,7 +110,8 @@ def selected(store: Store, dataset: str, version: int, wanted: Wanted) -> Select
             be drawn.
     """
     chosen = _live(store, dataset, version, wanted)
-    rows = chosen.rows
+    rows = _with_words(chosen.rows) if wanted.words else chosen.rows
+    chosen = replace(chosen, rows=rows)
     kept = np.ones(len(chosen), bool)
     for column, must in (("labels", wanted.labels == "all"), ("tags", wanted.words)):
         if must:
@@ -133,9 +135,8 @@ def _live(store: Store, dataset: str, version: int, wanted: Wanted) -> Selected:
 
     One a digest, the first key's.
     """
-    rows = (
-        manifest(store, dataset).open(version).to_table(list(COLUMNS), filter=f"state = '{LIVE}'")
-    )
+    columns = [*COLUMNS, "captions"] if wanted.words else list(COLUMNS)
+    rows = manifest(store, dataset).open(version).to_table(columns, filter=f"state = '{LIVE}'")
     rows = rows.sort_by("key")
     abroad = rows["digest"].slice(0, 0)
     if wanted.protocol:
@@ -164,6 +165,14 @@ def _live(store: Store, dataset: str, version: int, wanted: Wanted) -> Selected:
         None,
         once["elsewhere"].to_numpy(zero_copy_only=False),
     )
+
+
+def _with_words(rows: pa.Table) -> pa.Table:
+    """The `COLUMNS` of ROWS; their tags are the words of captions where none has a tag."""
+    if not pc.any(pc.greater(pc.list_value_length(rows["tags"]), 0)).as_py():
+        place = rows.schema.get_field_index("tags")
+        rows = rows.set_column(place, "tags", words_in(rows["captions"]))
+    return rows.drop_columns("captions")
 
 
 def _split(rows: pa.Table, wanted: str | None, what: str) -> str | None:

@@ -39,7 +39,9 @@ _TAB, _END, _RETURN, _PAD = b"\t\n\r="
 _QUOTED: Final = re.compile(r"(got \d+:|invalid value|UTF-?8).*", re.S | re.I)
 
 _ASK: Final = """
-    SELECT position, key, uri, size, coalesce(words, '') AS words
+    SELECT position, key, uri, size, coalesce(words, '') AS words,
+        CASE WHEN ? THEN greatest(round(log2(1 + coalesce(weight, 0))), 1) ELSE 1 END::BIGINT
+            AS times
     FROM pictures LEFT JOIN (
         SELECT key, words, sum(weight) AS weight FROM said GROUP BY key, words
         HAVING sum(weight) >= ?
@@ -49,7 +51,10 @@ _ASK: Final = """
 
 
 class Told(NamedTuple):
-    """Pictures in the order of their tables, and what is said of each, most often first."""
+    """Pictures in the order of their tables, and what is said of each, most often first.
+
+    ``words`` of a picture may stand there several times, see `told`.
+    """
 
     keys: pa.Array
     uris: pa.Array
@@ -192,7 +197,9 @@ def _text(column: pa.Array) -> pa.Array:
         return pa.array([one.decode("utf-8", "replace") for one in column.to_pylist()], pa.string())
 
 
-def told(folder: Path, memory: int, least: int, rows: int) -> Generator[Told, None, None]:
+def told(
+    folder: Path, memory: int, least: int, rows: int, counted: bool
+) -> Generator[Told, None, None]:
     """What `pictures` and `said` found, written to FOLDER, brought together in MEMORY MB.
 
     Args:
@@ -200,10 +207,12 @@ def told(folder: Path, memory: int, least: int, rows: int) -> Generator[Told, No
         memory: MB.
         least: what is said of a picture with less weight in all is left out.
         rows: pictures in a batch, about.
+        counted: whether words stand there once a bit of their weight w, log2(1 + w), rounded, and
+            once at least; else once.
     """
     with (
         asking(memory, **_tables(folder)) as database,
-        database.sql(_ASK, params=[least]).to_arrow_reader(rows) as found,
+        database.sql(_ASK, params=[counted, least]).to_arrow_reader(rows) as found,
     ):
         rest = pa.Table.from_batches([], found.schema)
         for batch in found:
@@ -229,13 +238,13 @@ def _tables(folder: Path) -> dict[str, list[Path]]:
 
 
 def _grouped(table: pa.Table) -> Told:
-    _, first, counts = np.unique(
-        table["position"].to_numpy(), return_index=True, return_counts=True
-    )
+    _, first = np.unique(table["position"].to_numpy(), return_index=True)
     keys, uris, sizes = (
         table[name].take(first).combine_chunks() for name in ("key", "uri", "size")
     )
-    words = lists(table["words"].combine_chunks(), counts.astype(np.int64))
+    times = table["times"].to_numpy()
+    texts = table["words"].combine_chunks().take(pa.array(np.repeat(np.arange(len(times)), times)))
+    words = lists(texts, np.add.reduceat(times, first))
     return Told(keys, uris, sizes, words)
 
 

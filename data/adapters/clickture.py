@@ -67,6 +67,11 @@ class ClicktureOptions(Options):
     )
     lower: bool = Field(True, description="compare queries in small letters, as their publisher")
     clicks: int = Field(1, ge=1, description="a query needs so many clicks on a picture to count")
+    counted: bool = Field(
+        True,
+        description="a query is a tag once a bit of log2(1 + clicks), and not only once, so that "
+        "those of more clicks are learned from more",
+    )
 
     @field_validator("log_columns", "dev_columns", "image_columns")
     @classmethod
@@ -86,7 +91,9 @@ class Clickture(Columnar):
     packed (``.gz``), and be in several files. Keys are ``train/KEY`` and ``dev/KEY``.
 
     A query is a tag of the picture; of a dev picture the judgement stands before it:
-    ``excellent/QUERY``. The clicks of rows that say the same are summed. A uri is
+    ``excellent/QUERY``. The clicks of rows that say the same are summed. A tag stands there
+    log2(1 + clicks) times, rounded: once for 1 click, thrice for 7, ten times for a thousand. That
+    is how often it was said, in bits, and what `clicks` of weak supervision weighs it by. A uri is
     ``FILE#OFFSET,LENGTH`` of the base64 in the (unpacked) table, decoded when it is read; pictures
     of a packed table are read in their order, going back begins anew. Nothing is unpacked to the
     disk but what is said of the pictures, for as long as the listing takes.
@@ -125,6 +132,8 @@ class Clickture(Columnar):
         "them; no real file could be had, and the names of the tables of pictures are a guess.",
         traps=(
             "The same picture and query come in several rows: their clicks are summed.",
+            "One click says little and a thousand much: a query is a tag once a bit of "
+            "log2(1 + clicks), unless counted: false.",
             "Some base64 is damaged: such a picture is answered by its error, the others come.",
             "Clicks on pictures that are not there are counted, and left out.",
             "Queries that differ in capitals only are the same query.",
@@ -172,7 +181,8 @@ class Clickture(Columnar):
                     for batch in said(path, columns, WEIGHTS, self.options.lower)
                 ),
             )
-            with closing(told(folder, MEMORY, least, ROWS)) as batches:
+            counted = self.options.counted and "clicks" in columns
+            with closing(told(folder, MEMORY, least, ROWS, counted)) as batches:
                 for found in batches:
                     files = pc.replace_substring_regex(found.uris, r"#\d+,\d+$", "")
                     which = pc.index_in(files, value_set=pa.array(images))

@@ -4,47 +4,38 @@ The entries say what a supervision is and needs without loading torch, so that a
 at once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from data import taxonomy
 from data.taxonomy import DescriptorType
+from models.supervision.methods import (
+    ANY,
+    BITS,
+    LABELS,
+    NUMBERS,
+    PICTURES,
+    WORDS,
+    Batches,
+    Method,
+)
 
 if TYPE_CHECKING:
     from models.supervision.base import Supervision
 
+__all__ = [
+    "ANY",
+    "BITS",
+    "NUMBERS",
+    "SUPERVISIONS",
+    "Annotation",
+    "Batches",
+    "Method",
+    "Teaching",
+]
+
 Annotation = Literal["labels", "tags", "captions", "boxes"]
-
-Batches = Literal["shuffled", "balanced", "mixed"]
-"""How the pictures of a step are chosen: by lot; so many classes and so many pictures of each (the
-P x K of metric learning); so many with labels and so many without."""
-
-BITS: Final = (DescriptorType.BINARY,)
-NUMBERS: Final = (DescriptorType.REAL_VALUED, DescriptorType.AGGREGATED)
-ANY: Final = (*BITS, *NUMBERS)
-
-
-@dataclass(frozen=True)
-class Method:
-    """One way to learn from the same annotations.
-
-    Args:
-        about: one sentence.
-        cite: author, title, year of the paper.
-        descriptors: for which it is made.
-        batches: how it wants the pictures of a step chosen.
-        closed_form: it learns nothing by steps, but finds the head when all pictures have been
-            looked at; then no epochs are needed.
-        needs_term: it has no loss, and asks of the network one of its own.
-    """
-
-    about: str
-    cite: str
-    descriptors: tuple[DescriptorType, ...] = ANY
-    batches: Batches = "shuffled"
-    closed_form: bool = False
-    needs_term: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,7 @@ class Teaching:
         about: one sentence: what it learns from.
         load: imports the class.
         methods: by name; of those that suit a descriptor the first is the default.
-        needs: the annotations that it asks of a dataset.
+        needs: the annotations that it asks of a dataset; captions do for tags, by their words.
         optional: the annotations that it uses where there are some, besides.
         alike: whether it can say which pictures show the same.
     """
@@ -66,6 +57,13 @@ class Teaching:
     needs: frozenset[Annotation] = frozenset()
     optional: frozenset[Annotation] = frozenset()
     alike: bool = True
+
+    def missing(self, there: Iterable[Annotation]) -> list[Annotation]:
+        """What it needs of a dataset that is not THERE."""
+        found = set(there)
+        if "captions" in found:
+            found.add("tags")
+        return sorted(self.needs - found)
 
     @property
     def descriptors(self) -> tuple[DescriptorType, ...]:
@@ -101,6 +99,12 @@ def _pseudo_supervised() -> "type[Supervision]":
     return PseudoSupervised
 
 
+def _weakly_supervised() -> "type[Supervision]":
+    from models.supervision.weakly_supervised import WeaklySupervised
+
+    return WeaklySupervised
+
+
 def _self_supervised() -> "type[Supervision]":
     from models.supervision.self_supervised import SelfSupervised
 
@@ -112,19 +116,14 @@ SUPERVISIONS: Final[Mapping[taxonomy.Supervision, Teaching]] = {
         about="Learns from class labels: pictures of a class lie together, classes apart.",
         load=_supervised,
         needs=frozenset({"labels"}),
-        methods={
-            "orthohash": Method(
-                about="Bits point at the fixed codeword of their class.",
-                cite="Hoe et al., One Loss for All: Deep Hashing with a Single Cosine Similarity "
-                "based Learning Objective, 2021",
-                descriptors=BITS,
-            ),
-            "arcface": Method(
-                about="Features point at the learned proxy of their class, by a margin of angle.",
-                cite="Deng, Guo, Xue, Zafeiriou, ArcFace, 2019",
-                descriptors=NUMBERS,
-            ),
-        },
+        methods=LABELS,
+    ),
+    taxonomy.Supervision.WEAKLY_SUPERVISED: Teaching(
+        about="Learns from tags, words of captions, or the queries that people clicked pictures "
+        "for, however often they are wrong.",
+        load=_weakly_supervised,
+        needs=frozenset({"tags"}),
+        methods=WORDS,
     ),
     taxonomy.Supervision.UNSUPERVISED: Teaching(
         about="Learns from the pictures alone, by keeping the structure that they have.",
@@ -209,19 +208,7 @@ SUPERVISIONS: Final[Mapping[taxonomy.Supervision, Teaching]] = {
     taxonomy.Supervision.SELF_SUPERVISED: Teaching(
         about="Learns from the pictures alone: two views of one are the same, all others differ.",
         load=_self_supervised,
-        methods={
-            "cibhash": Method(
-                about="The sampled bits of two views of a picture are to be the same.",
-                cite="Qiu, Su, Ou, Yu, Chen, Unsupervised Hashing with Contrastive Information "
-                "Bottleneck, 2021",
-                descriptors=BITS,
-            ),
-            "simclr": Method(
-                about="Each view of a picture is to find its twin among all views of the batch.",
-                cite="Chen, Kornblith, Norouzi, Hinton, A Simple Framework for Contrastive "
-                "Learning of Visual Representations, 2020",
-                descriptors=NUMBERS,
-            ),
-        },
+        methods=PICTURES,
     ),
 }
+"""What teaches an encoder, whatever the annotations."""

@@ -129,3 +129,12 @@ class Supervision(nn.Module, ABC):
 
     def finish(self, encoder: Encoder, gallery: Gallery) -> None:
         """Called once after the last epoch: to find a rotation of the head in closed form, say."""
+
+
+def spread(features: torch.Tensor) -> torch.Tensor:
+    """FEATURES (B, D) of unit length made sqrt(D) long, so that each number is of the size of 1.
+
+    That is what losses of bits and projections expect; whitened features have it before they become
+    unit vectors.
+    """
+    return features * features.shape[1] ** 0.5

@@ -1,47 +1,45 @@
 """Learning from class labels."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Final
 
-import torch
-from torch import nn
-
-from models import augment, losses
+from models import augment
 from models.networks.base import Encoder
+from models.supervision import criteria, pairwise
 from models.supervision.base import Batch, Lesson, Supervision, Taught
+from models.supervision.constants import Constants
+from models.supervision.criteria import Criterion
+from models.supervision.methods import LABELS
 
-Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float, float], torch.Tensor]
+CRITERIA: Final[Mapping[str, type[Criterion]]] = {
+    "orthohash": criteria.OrthoHash,
+    "csq": criteria.CSQ,
+    "greedyhash": criteria.GreedyHash,
+    "dpsh": pairwise.DPSH,
+    "hashnet": pairwise.HashNet,
+    "idhn": pairwise.IDHN,
+    "arcface": criteria.ArcFace,
+    "proxy_anchor": criteria.ProxyAnchor,
+    "supcon": pairwise.SupCon,
+    "triplet": pairwise.Triplet,
+    "contrastive": pairwise.Contrastive,
+}
+"""What each method asks of the features of labelled pictures."""
 
 
 class Supervised(Supervision):
-    """Features point at their class: bits at a fixed codeword, real features at a learned proxy.
-
-    The losses are OrthoHash, with a temperature of 1/8 (1 / sqrt(K) from 64 bits on, as in the
-    paper), and ArcFace, with one of 1/16, unless the lesson says otherwise; the margin is 0.2.
-    """
+    """Pictures of a class lie together and classes apart, as the criterion of the method asks."""
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
-        classes, dimensions = len(lesson.classes), lesson.dimensions
-        if classes < 2:
+        if len(lesson.classes) < 2:
             raise ValueError(
-                f"supervised needs labels of at least 2 classes, but there are {classes}. "
-                "Choose self_supervised, which needs none."
+                f"supervised needs labels of at least 2 classes, but there are "
+                f"{len(lesson.classes)}. Choose self_supervised, which needs none."
             )
+        constants = Constants.of(LABELS, lesson)
         self.flip = lesson.flip
-        self.margin = 0.2 if lesson.margin is None else lesson.margin
-        words = losses.codebook(classes, dimensions, lesson.seed)
-        if lesson.binary:
-            self.loss: Loss = losses.orthohash
-            self.register_buffer("anchors", words)
-            own = 1 / max(8.0, dimensions**0.5)
-        else:
-            self.loss = losses.arcface
-            self.anchors = nn.Parameter(words / dimensions**0.5)
-            own = 1 / 16
-        self.temperature = own if lesson.temperature is None else lesson.temperature
-
-    anchors: torch.Tensor
-    """(C, D): what the features of each class point at."""
+        self.criterion = CRITERIA[constants.method](lesson, constants)
 
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on gently changed pictures of BATCH."""
@@ -51,5 +49,8 @@ class Supervised(Supervision):
         views = encoder.see(
             augment.gentle(batch.images, batch.generator, self.flip), alike, batch.generator
         )
-        loss = self.loss(views.features, self.anchors, batch.targets, self.temperature, self.margin)
-        return Taught(loss, views)
+        return Taught(self.criterion(views.features, batch.targets), views)
+
+    def after_step(self, encoder: Encoder) -> None:
+        """Tell the criterion."""
+        self.criterion.after_step()

@@ -5,6 +5,7 @@ import bz2
 import gzip
 import io
 import logging
+import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -35,12 +36,28 @@ def home(tmp_path: Path, draw: Draw) -> Path:
 
 
 def test_clicks_of_one_picture_and_query_are_summed_whatever_their_capitals(home: Path) -> None:
-    told = found(home)
+    told = found(home, counted=False)
     assert told["train/k1"].tags == ("black cat", "cat"), "2 + 3 clicks before 4"
     assert told["train/k0"].tags == ('a dog\'s "life"',), "a quote is a letter like others"
     assert told["train/k2"].tags == ()
-    assert found(home, lower=False)["train/k1"].tags == ("cat", "black cat", "Black Cat")
-    assert found(home, clicks=5)["train/k1"].tags == ("black cat",)
+    as_typed = found(home, lower=False, counted=False)
+    assert as_typed["train/k1"].tags == ("cat", "black cat", "Black Cat")
+    assert found(home, clicks=5, counted=False)["train/k1"].tags == ("black cat",)
+
+
+def test_a_query_stands_there_once_a_bit_of_its_clicks(home: Path) -> None:
+    told = found(home)
+    assert told["train/k1"].tags == ("black cat",) * 3 + ("cat",) * 2, "of 5 clicks and 4"
+    assert told["train/k0"].tags == ('a dog\'s "life"',) * 3, "of 7 clicks"
+    assert told["train/k2"].tags == ()
+    many = [1, 2, 3, 6, 100, 10**9]
+    (home / "Train" / "TrainClickLog.tsv").write_text(
+        "".join(line("k2", f"q{count}", count) for count in many)
+    )
+    tags = found(home)["train/k2"].tags
+    for count in many:
+        assert tags.count(f"q{count}") == round(math.log2(1 + count)), count
+    assert len(tags) == sum(round(math.log2(1 + count)) for count in many)
 
 
 def test_judgements_stand_before_the_queries_of_dev_pictures_best_first(home: Path) -> None:
@@ -247,7 +264,10 @@ def test_offsets_are_right_wherever_a_block_ends(
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 1000])
-def test_what_is_said_of_a_picture_stays_together_in_any_batch(tmp_path: Path, rows: int) -> None:
+@pytest.mark.parametrize("counted", [False, True])
+def test_what_is_said_of_a_picture_stays_together_in_any_batch(
+    tmp_path: Path, rows: int, counted: bool
+) -> None:
     table, log = tmp_path / "images.tsv", tmp_path / "log.tsv"
     table.write_text("".join(line(f"k{n}", "AAAA") for n in range(9)))
     log.write_text("".join(line(f"k{n}", f"q{q}", 9 - q) for q in range(5) for n in range(0, 9, 2)))
@@ -263,8 +283,9 @@ def test_what_is_said_of_a_picture_stays_together_in_any_batch(tmp_path: Path, r
     )
     found = [
         (key, words)
-        for batch in clicks.told(tmp_path, 128, 1, rows)
+        for batch in clicks.told(tmp_path, 128, 1, rows, counted)
         for key, words in zip(batch.keys.to_pylist(), batch.words.to_pylist(), strict=True)
     ]
-    all_words = [f"q{q}" for q in range(5)]
+    times = [round(math.log2(10 - q)) if counted else 1 for q in range(5)]
+    all_words = [f"q{q}" for q in range(5) for _ in range(times[q])]
     assert found == [(f"k{n}", [] if n % 2 else all_words) for n in range(9)]

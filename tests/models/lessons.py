@@ -1,8 +1,10 @@
 """What the tests of supervisions share: pictures of four colours, shown to a small encoder."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
+from torch.nn import functional
 
 from data import taxonomy
 from data.taxonomy import DescriptorType
@@ -13,16 +15,22 @@ from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Batch, Lesson
 
+Case = tuple[taxonomy.Supervision, str, DescriptorType]
+"""A supervision, a method of its, and what is to be stored."""
+
 CPU = torch.device("cpu")
 SCHEDULE = Schedule("adamw", 5e-3, 0.05, warm_up=4, steps=60)
 COUNT = 96
+COLOURS = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1], [0.1, 0.1, 0.9], [0.8, 0.8, 0.1]])
+SYNONYMS = 2
+"""Words that each class goes by; one more is said of all pictures."""
 
 
 class Shown:
     """The pictures of a batch as a gallery."""
 
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
+    def __init__(self, told: Batch | None = None) -> None:
+        self._batch = batch(500, COUNT) if told is None else told
 
     @torch.inference_mode()
     def pooled(self, encoder: Encoder) -> torch.Tensor:
@@ -37,24 +45,34 @@ class Shown:
 
     @property
     def words(self) -> torch.Tensor | None:
-        return None
+        return None if self._batch.words is None else self._batch.words.to_sparse()
 
 
-def lesson(descriptor: DescriptorType, pictures: int = COUNT, method: str = "") -> Lesson:
-    classes = ("a", "b", "c", "d")
-    return Lesson(16, descriptor, classes, pictures=pictures, method=method, clusters=4)
+def lesson(descriptor: DescriptorType, pictures: int = COUNT, **changes: Any) -> Lesson:
+    """Four classes of pictures, each with words of its own, and one word for all."""
+    words = [f"{name}{number}" for name in "abcd" for number in range(SYNONYMS)] + ["photo"]
+    said: dict[str, Any] = {
+        "dimensions": 16,
+        "classes": tuple("abcd"),
+        "words": words,
+        "pictures": pictures,
+        "clusters": 4,
+    }
+    return Lesson(descriptor=descriptor, **(said | changes))
 
 
 def batch(seed: int, count: int = 24) -> Batch:
-    """Flat pictures of four colours, with noise: a class is a colour."""
+    """Flat pictures of four colours, with noise: a class is a colour, words are true."""
     generator = torch.Generator().manual_seed(seed)
     classes = torch.randint(0, 4, (count,), generator=generator)
-    colours = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1], [0.1, 0.1, 0.9], [0.8, 0.8, 0.1]])
-    images = colours[classes].view(count, 3, 1, 1).expand(-1, -1, 16, 16)
+    images = COLOURS[classes].view(count, 3, 1, 1).expand(-1, -1, 16, 16)
     noise = torch.rand(count, 3, 16, 16, generator=generator) * 0.2
-    targets = torch.nn.functional.one_hot(classes, 4).float()
+    targets = functional.one_hot(classes, 4).float()
     images = (images * 0.8 + noise).clamp(0, 1)
-    return Batch(images, targets, generator, rows=torch.arange(count))
+    which = torch.randint(0, SYNONYMS, (count,), generator=generator)
+    words = functional.one_hot(classes * SYNONYMS + which, 4 * SYNONYMS + 1).float()
+    words[:, -1] = 1
+    return Batch(images, targets, generator, words, torch.arange(count))
 
 
 def tinted(seed: int, count: int) -> Batch:
@@ -69,7 +87,8 @@ def some(told: Batch, seed: int, count: int = 24) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randperm(len(told.images), generator=generator)[:count]
     targets = None if told.targets is None else told.targets[rows]
-    return Batch(told.images[rows], targets, generator, rows=rows)
+    words = None if told.words is None else told.words[rows]
+    return Batch(told.images[rows], targets, generator, words, rows)
 
 
 def partly(told: Batch, known: int) -> Batch:
@@ -101,8 +120,19 @@ def learner(
     method: str,
     descriptor: DescriptorType,
     schedule: Schedule = SCHEDULE,
+    **changes: Any,
 ) -> Learner:
+    """A small encoder that has taken no step yet, and its teacher, who has seen no gallery."""
     torch.manual_seed(0)
     encoder = ConvolutionalEncoder(16, width=8)
-    supervision = SUPERVISIONS[word].load()(lesson(descriptor, method=method))
+    supervision = SUPERVISIONS[word].load()(lesson(descriptor, method=method, **changes))
     return Learner(encoder, supervision, schedule, CPU)
+
+
+def schooled(
+    case: Case, schedule: Schedule = SCHEDULE, shown: Shown | None = None, **changes: Any
+) -> Learner:
+    """The `learner` of CASE, whose teacher has seen what is SHOWN."""
+    found = learner(*case, schedule, **changes)
+    found.supervision.before_epoch(0, found.encoder, shown or Shown())
+    return found

@@ -1,7 +1,7 @@
 """Plans that take a second, and datasets to train on."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,9 @@ def fill(
     labels: Sequence[Sequence[str]],
     splits: Sequence[str] | None = None,
     dataset: str = "toy",
+    said: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> int:
-    """Put CONTENTS, 20 a shard, into DATASET; its version."""
+    """Put CONTENTS, 20 a shard, into DATASET; its version. SAID are other columns of theirs."""
     rows = []
     for first in range(0, len(contents), 20):
         with store.replacing(shard_name(dataset, f"s{first:03d}")) as out:
@@ -43,8 +44,14 @@ def fill(
                 span = spans[digest]
                 row = {"key": f"{number:03d}", "uri": f"/{number}.jpg", "labels": labels[number]}
                 place = {"shard": f"s{first:03d}", "offset": span.offset, "length": span.length}
-                said = {"split": splits[number] if splits else "", "state": LIVE, "digest": digest}
-                rows.append(row | place | said | {"size": span.length, "mtime": 0, "etag": ""})
+                rest: dict[str, Any] = {
+                    "split": splits[number] if splits else "",
+                    "state": LIVE,
+                    "digest": digest,
+                }
+                rest |= {"size": span.length, "mtime": 0, "etag": ""}
+                rest |= {column: values[number] for column, values in (said or {}).items()}
+                rows.append(row | place | rest)
             writer.close()
     table = manifest(store, dataset)
     base = table.latest()

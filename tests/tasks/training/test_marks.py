@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.marks import Marks, seen_share
+from tasks.marks import Marks, seen_share, words_in
 
 SAID = st.lists(st.lists(st.sampled_from("abcdefg"), max_size=4), min_size=1, max_size=12)
 
@@ -54,6 +54,29 @@ def test_a_vocabulary_holds_the_most_frequent_words_alone() -> None:
     marks = Marks.of(column([["sky", "sea"], ["sky", "x"], ["sea"], [], ["sky", "sand"]]), 3, 2)
     assert marks.names == ["sea", "sky"]
     assert marks.counts.tolist() == [2, 1, 1, 0, 1]
+
+
+def test_a_word_that_one_row_says_often_is_a_word_of_one_row() -> None:
+    marks = Marks.of(column([["sea"] * 9, ["sky"], ["sky", "sky"], ["sand"], ["sand"]]), 2, 2)
+    assert marks.names == ["sand", "sky"]
+    assert marks.dense(np.array([2])).tolist() == [[0, 2]]
+
+
+def test_captions_are_made_of_words_that_say_something() -> None:
+    captions = pa.chunked_array(
+        pa.array(rows, pa.list_(pa.string()))
+        for rows in (
+            [["A black dog runs.", "The DOG's on a beach!"], None, []],
+            [["Zwei \u00c4pfel, 3 pears; 12 x"], ["and the"]],
+        )
+    )
+    assert words_in(captions).to_pylist() == [
+        ["black", "dog", "runs", "dog", "beach"],
+        [],
+        [],
+        ["zwei", "\u00e4pfel", "pears", "12"],
+        [],
+    ]
 
 
 def test_null_is_as_good_as_nothing() -> None:

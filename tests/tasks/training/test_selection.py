@@ -94,6 +94,33 @@ def test_labels_that_may_not_be_seen_are_not_seen_when_an_epoch_is_chosen(
     assert shown == told & set(held.digests)
 
 
+CAPTIONS = [["A red ball."], [], ["The red car", "a car"], ["one ball"]]
+
+
+@pytest.mark.parametrize(
+    ("tags", "words", "count"),
+    [
+        ([[], ["red", "red"], ["red"], ["x"]], ["red"], [[2], [1], [0]]),
+        ([[], [], [], []], ["ball", "red"], [[1, 1], [0, 1], [1, 0]]),
+    ],
+)
+def test_words_are_tags_or_those_of_captions_where_there_is_no_tag_at_all(
+    store: Store, draw: Draw, tags: list[list[str]], words: list[str], count: list[list[int]]
+) -> None:
+    contents = [draw(n) for n in range(4)]
+    said = {"tags": tags, "captions": CAPTIONS}
+    version = fill(store, contents, [[]] * 4, said=said)
+    chosen = selected(store, "toy", version, Wanted(words=True))
+    told = [n for n in range(4) if (tags[n] or (not any(tags) and CAPTIONS[n]))]
+    assert chosen.words is not None
+    assert chosen.words.names == words
+    by_digest = {hashlib.sha256(contents[n]).hexdigest(): row
+                 for n, row in zip(told, count, strict=True)}  # fmt: skip
+    dense = chosen.words.dense(np.arange(len(chosen))).tolist()
+    assert dict(zip(chosen.digests, dense, strict=True)) == by_digest
+    assert "captions" not in chosen.rows.column_names
+
+
 def test_a_share_that_leaves_nothing_is_refused(store: Store, version: int) -> None:
     chosen = selected(store, "toy", version, Wanted())
     assert chosen.parted(0) == (chosen, None)

@@ -1,0 +1,81 @@
+"""What the methods of self-supervised learning ask of two views of each picture."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import nn
+
+from models import losses
+from models.networks.base import Encoder, Views
+from models.supervision.base import Lesson, spread
+from models.supervision.constants import Constants
+
+
+class Twins(nn.Module, ABC):
+    """Views (2B of them, the second view of a picture B after the first) -> a scalar loss.
+
+    What a method learns besides the encoder, a projection say, is a parameter of it.
+
+    Args:
+        lesson: says how many dimensions there are.
+        constants: of the loss.
+    """
+
+    def __init__(self, lesson: Lesson, constants: Constants) -> None:
+        super().__init__()
+        self.temperature = constants.temperature
+
+    @abstractmethod
+    def forward(self, views: Views) -> torch.Tensor:
+        """The loss of VIEWS."""
+
+    def begin(self, encoder: Encoder) -> None:
+        """Called once with ENCODER as it is before the first step."""
+
+    def after_step(self, encoder: Encoder) -> None:
+        """Called after each step, when ENCODER has learned."""
+
+
+class SimCLR(Twins):
+    """Each view finds its twin among all of the batch, behind a projection.
+
+    The projection is thrown away afterwards: what is best for telling views apart is not what is
+    best for search.
+    """
+
+    def __init__(self, lesson: Lesson, constants: Constants) -> None:
+        super().__init__(lesson, constants)
+        self.project = projection(lesson)
+
+    def forward(self, views: Views) -> torch.Tensor:
+        """The loss of VIEWS."""
+        first, second = self.project(spread(views.features)).chunk(2)
+        return losses.ntxent(first, second, self.temperature)
+
+
+class CIBHash(Twins):
+    """The sampled bits of each view find those of its twin.
+
+    Whitened features cannot grow, so how sure a bit may be is a gain that is learned.
+    """
+
+    def __init__(self, lesson: Lesson, constants: Constants) -> None:
+        super().__init__(lesson, constants)
+        self.gain = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, views: Views) -> torch.Tensor:
+        """The loss of VIEWS."""
+        first, second = (spread(views.features) * self.gain).chunk(2)
+        noise = torch.rand((2, *first.shape), generator=views.generator, device=first.device)
+        return losses.cibhash(first, second, noise, self.temperature)
+
+
+def projection(lesson: Lesson) -> nn.Sequential:
+    """Two layers as wide as the features (B, D) of LESSON, (B, D), drawn from its seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(lesson.seed)
+        return nn.Sequential(
+            nn.Linear(lesson.dimensions, lesson.dimensions),
+            nn.ReLU(),
+            nn.Linear(lesson.dimensions, lesson.dimensions),
+        )
