@@ -98,7 +98,7 @@ def taxonomy(
     Raises:
         ValueError: an unknown row or dataset; names the choices.
     """
-    arena = _Arena(folder, roots, budget, settings or {}, say)
+    arena = Arena(folder, roots, budget, settings or {}, say)
     for seed in range(seeds):
         for dataset in roots:
             for row in chosen(rows):
@@ -120,8 +120,19 @@ def chosen(names: Iterable[str]) -> list[Row]:
     return found
 
 
-class _Arena:
-    """Where entrants run, each once."""
+class Arena:
+    """Where entrants run, each once.
+
+    Args:
+        folder: takes the store.
+        roots: where the official files of each dataset lie.
+        budget: what a training may take.
+        settings: words of `train` that all entrants get besides.
+        say: told what runs.
+
+    Raises:
+        ValueError: a dataset that the taxonomy is not tested on; names the choices.
+    """
 
     def __init__(
         self,
@@ -170,7 +181,10 @@ class _Arena:
         self, row: Row, words: Mapping[str, Any], dataset: str, seed: int
     ) -> tuple[Standing, str, str]:
         """How a recipe that trains as WORDS say comes off; the metric and the protocol."""
-        recipe = self._recipe(row, words, dataset, seed)
+        recipe = self.recipe(row, words, dataset, seed)
+        if row.tags:
+            copy = Path(recipe.source.root)
+            tagged(dataset, self.roots[dataset], copy, lambda done, total: None)
         started = time.monotonic()
         ledger = reindex(recipe, store=self.store, accept=GATES)
         seconds = time.monotonic() - started
@@ -181,7 +195,8 @@ class _Arena:
         )
         return standing, ledger.headline, ledger.protocol
 
-    def _recipe(self, row: Row, words: Mapping[str, Any], dataset: str, seed: int) -> Recipe:
+    def recipe(self, row: Row, words: Mapping[str, Any], dataset: str, seed: int) -> Recipe:
+        """The recipe that trains as WORDS say, and is measured as ROW is, on DATASET with SEED."""
         train = {
             **self.common,
             "size": SIDES[dataset],
@@ -194,9 +209,8 @@ class _Arena:
         source = {"dataset": dataset, "root": str(self.roots[dataset])}
         held = dataset
         if row.tags:
-            root = self.folder / f"{dataset}-tags"
-            tagged(dataset, self.roots[dataset], root, lambda done, total: None)
-            source, held = {"dataset": "tars", "root": str(root)}, f"{dataset}-tags"
+            held = f"{dataset}-tags"
+            source = {"dataset": "tars", "root": str((self.folder / held).absolute())}
             evaluate = {"protocol": "labels", "split": "test", "queries": QUERIES, "k": 1000}
         elif row.unseen:
             train = {**train, "split": None, "protocol": row.protocol(dataset)}

@@ -66,6 +66,7 @@ CASES: dict[str, Callable[[Rows], torch.Tensor]] = {
     "proxy_anchor": lambda r: losses.proxy_anchor(r.features, like(PROXIES, r), r.targets),
     "neighbourhoods": lambda r: losses.neighbourhoods(r.features, r.second),
     "contrastive": lambda r: losses.contrastive(r.features, r.pairs, 1.2),
+    "triplet_of_all": lambda r: losses.triplet_of_all(r.features, r.pairs),
     "triplet": lambda r: losses.triplet(
         r.features, losses.batch_hard(r.features, r.pairs), margin=None
     ),
