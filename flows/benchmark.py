@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import Field
 
@@ -67,6 +67,11 @@ class Outcome(Plan):
     must: str
     own: Standing
     against: dict[str, Standing] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Self:
+        """The outcome that was KEPT with its verdict."""
+        return cls.model_validate({name: of for name, of in kept.items() if name != "beats"})
 
     @property
     def beats(self) -> bool:

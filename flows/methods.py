@@ -1,6 +1,6 @@
 """What there is to choose from, in the taxonomy's words: what goes together, what each needs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from data.adapters import DATASETS
@@ -12,8 +12,14 @@ from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS
 
-COMMAND: Final = "nightjar methods --markdown > docs/methods.md"
+RESULTS: Final = "benchmarks/results/taxonomy.json"
+"""Where the outcomes of the taxonomy's benchmark are kept in a checkout."""
+
+COMMAND: Final = f"nightjar methods --markdown --measured {RESULTS} > docs/methods.md"
 """Writes the page anew."""
+
+MEASURED: Final = f"nightjar benchmark taxonomy --mnist … --cifar10 … --out {RESULTS}"
+"""Measures what it shows at last."""
 
 TEACHINGS: Final = ("supervision", "needs", "methods", "learns from")
 BUILDS: Final = ("network", "poolings", "options", "is")
@@ -151,8 +157,8 @@ def facts() -> dict[str, Any]:
     }
 
 
-def page() -> str:
-    """The page docs/methods.md, but for what `nightjar benchmark` measured."""
+def page(measured: Mapping[str, Any] | None = None) -> str:
+    """The page docs/methods.md, with what `nightjar benchmark` has MEASURED where there is some."""
     return (
         "\n\n".join(
             [
@@ -182,10 +188,27 @@ def page() -> str:
                 "## What goes together",
                 "The method that is taken where a recipe names none; a dash where there is none.",
                 _markdown(MATRIX, matrix()),
+                *(_measured(measured) if measured else ()),
             ]
         )
         + "\n"
     )
+
+
+def _measured(kept: Mapping[str, Any]) -> list[str]:
+    """What `nightjar benchmark taxonomy --out` wrote, as a section of the page."""
+    from flows.benchmark import HEAD, Outcome, table
+
+    outcomes = [Outcome.of(one) for one in kept["outcomes"]]
+    settings = ", ".join(f"{name} {value}" for name, value in kept["settings"].items())
+    return [
+        "## What came of it",
+        f"By `{MEASURED}`, budget {kept['budget']} ({settings}), at most {kept['queries']:,} "
+        "queries. Each row is a whole night of its recipe, and so is what it is held against; "
+        "values are means over seeds, and where there are several, from where to where they go. A "
+        "row that does not beat what it must is here like the others.",
+        _markdown(HEAD, table(outcomes)),
+    ]
 
 
 def _verdict(

@@ -1,8 +1,9 @@
-"""The average of an encoder over the steps of its training, which often searches better than it."""
+"""Averages over the steps of a training, which often search better than the last step's encoder."""
 
 import copy
 
 import torch
+from torch import nn
 
 from models.networks.base import Encoder
 
@@ -24,14 +25,21 @@ class Averaged:
         self.encoder = copy.deepcopy(encoder).requires_grad_(False).eval()
         self.decay = decay
 
-    @torch.no_grad()
     def follow(self, encoder: Encoder, step: int) -> None:
         """Take in ENCODER, which has made STEP steps."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        mine, others = self.encoder.state_dict(), encoder.state_dict()
-        numbers = [name for name, value in mine.items() if value.is_floating_point()]
-        torch._foreach_lerp_(
-            [mine[name] for name in numbers], [others[name] for name in numbers], 1 - decay
-        )
-        for name in mine.keys() - set(numbers):
-            mine[name].copy_(others[name])
+        move_towards(self.encoder, encoder, 1 - min(self.decay, (1 + step) / (10 + step)))
+
+
+@torch.no_grad()
+def move_towards(follower: nn.Module, leader: nn.Module, weight: float) -> None:
+    """Let all numbers of FOLLOWER go WEIGHT, from 0 to 1, of the way to those of LEADER.
+
+    Means and variances of batches are among them; what is whole numbers is copied.
+    """
+    mine, others = follower.state_dict(), leader.state_dict()
+    numbers = [name for name, value in mine.items() if value.is_floating_point()]
+    torch._foreach_lerp_(
+        [mine[name] for name in numbers], [others[name] for name in numbers], weight
+    )
+    for name in mine.keys() - set(numbers):
+        mine[name].copy_(others[name])

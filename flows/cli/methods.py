@@ -1,11 +1,13 @@
 """The verb that says what encoders there are to choose from."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flows.cli import show
-from flows.cli.app import Json, app
+from flows.cli.app import Json, app, the_bytes
+from flows.cli.exits import Misuse
 
 
 @app.command()
@@ -13,13 +15,24 @@ def methods(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the page docs/methods.md.")
     ] = False,
+    measured: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Show what `nightjar benchmark` wrote there, too."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List supervisions, networks, poolings and descriptors, and what goes together."""
+    from json import loads as parsed
+
     from flows import methods as words
 
     if markdown:
-        typer.echo(words.page(), nl=False)
+        try:
+            kept = parsed(the_bytes(str(measured))) if measured else None
+            page = words.page(kept)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Misuse(f"{measured} was not written by `nightjar benchmark --out`.") from error
+        typer.echo(page, nl=False)
         return
     if json:
         show.machine(words.facts())

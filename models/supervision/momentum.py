@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from models import losses
+from models.averaging import move_towards
 from models.losses.terms import cosines
 from models.networks.base import Encoder, Views
 from models.supervision.base import Lesson, spread
@@ -53,16 +54,10 @@ class Slow(nn.Module):
         found: torch.Tensor = self.project(spread(self.encoder(images)))
         return found
 
-    @torch.no_grad()
     def follow(self, encoder: Encoder, project: nn.Module) -> None:
         """Take in ENCODER and PROJECT, which have made one step more."""
         for mine, other in ((self.encoder, encoder), (self.project, project)):
-            own = mine.state_dict()
-            for name, value in other.state_dict().items():
-                if value.is_floating_point():
-                    own[name].lerp_(value, 1 - self.decay)
-                else:
-                    own[name].copy_(value)
+            move_towards(mine, other, 1 - self.decay)
 
 
 class MoCo(Twins):

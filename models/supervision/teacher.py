@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import nn
 
+from models.averaging import move_towards
 from models.networks.base import Encoder
 
 
@@ -45,16 +46,9 @@ class Teacher(nn.Module):
         features: torch.Tensor = self.encoder(images)
         return features
 
-    @torch.no_grad()
     def follow(self, encoder: Encoder) -> None:
         """Take in ENCODER, which has made one step more."""
         if self.decay == 1:
             return
         self.steps += 1
-        weight = (1 / (self.steps + 1)).clamp_min(1 - self.decay)  # of the encoder
-        own = self.encoder.state_dict()
-        for name, value in encoder.state_dict().items():
-            if value.is_floating_point():
-                own[name].lerp_(value, weight.to(value))
-            else:
-                own[name].copy_(value)
+        move_towards(self.encoder, encoder, max(1 / (int(self.steps) + 1), 1 - self.decay))

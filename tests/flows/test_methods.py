@@ -8,6 +8,7 @@ from typer.testing import Result
 
 from data.taxonomy import DescriptorType
 from flows import methods
+from flows.cli import exits
 from models.aggregation import AGGREGATIONS
 from models.composition import check
 from models.descriptors import DESCRIPTORS
@@ -49,6 +50,17 @@ def test_every_method_names_its_paper() -> None:
 
 
 def test_the_page_stands_as_the_tables_say(say: Say) -> None:
-    page = Path(__file__).parents[2] / "docs" / "methods.md"
-    assert page.read_text() == methods.page(), f"write it again: {methods.COMMAND}"
-    assert say("methods", "--markdown").stdout == methods.page()
+    root = Path(__file__).parents[2]
+    measured = json.loads((root / methods.RESULTS).read_text())
+    page = methods.page(measured)
+    assert (root / "docs" / "methods.md").read_text() == page, f"write again: {methods.COMMAND}"
+    assert say("methods", "--markdown", "--measured", str(root / methods.RESULTS)).stdout == page
+    assert page.startswith(say("methods", "--markdown").stdout.rstrip())
+
+
+def test_results_of_something_else_are_refused(say: Say, tmp_path: Path) -> None:
+    for content in ("{", "{}", "[]", '{"outcomes": [{}], "settings": {}}'):
+        (tmp_path / "x.json").write_text(content)
+        result = say("methods", "--markdown", "--measured", str(tmp_path / "x.json"))
+        assert result.exit_code == exits.USAGE
+        assert "was not written by" in result.stderr
