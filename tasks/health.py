@@ -30,6 +30,10 @@ SAMPLE: Final = 256
 os.environ.setdefault("LANCE_INCLUDE_VECTOR_CENTROIDS", "false")
 
 
+class TooAlike(Exception):
+    """The descriptors of an index are too alike to be parted for an ANN index."""
+
+
 class HealthPlan(Plan):
     """When an index is repaired, and how much that may cost."""
 
@@ -84,12 +88,14 @@ def maintain(
         plan: what is tolerated, and the budget.
         check: raises if this run may no longer write; called right before each commit.
         last: what this function said of the version before; it remembers a recall that
-            retraining could not lift, lest every night trains again for nothing.
+            retraining could not lift, and rows too alike to be parted, lest every night trains
+            again for nothing.
 
     Returns:
         The dataset, and ``before`` and ``after`` (fields of `Figures`), ``action``, ``why``,
         ``postponed`` (what was needed and is over the budget; empty where nothing), ``seconds``
-        and ``trained_recall`` (recall right after the last training).
+        and ``trained_recall`` (recall right after the last training) and ``too_alike`` (rows that
+        could not be parted).
     """
     started = time.perf_counter()
     dataset = table.open()
@@ -103,11 +109,14 @@ def maintain(
         else:
             probe = exact_probe(dataset, plan.probe)
             before = replace(before, recall=recall(dataset, probe))
-    reached = (last or {}).get("trained_recall")
+    reached, alike = (last or {}).get("trained_recall"), int((last or {}).get("too_alike", 0))
     action: Action = "none"
     why = "nothing is beyond what is tolerated"
     for wanted, reason in needs(before, plan, reached):
         if wanted == "retrain" and not indexable(dataset.schema):
+            continue
+        if wanted == "retrain" and before.rows < plan.grew * alike:
+            why = f"at {alike} rows the descriptors were too alike to be parted for an ANN index"
             continue
         if over := _over(*_cost(wanted, before, dataset), plan):
             postponed.append(f"{wanted}: {reason} ({over})")
@@ -116,7 +125,10 @@ def maintain(
         break
     after = before
     if action != "none":
-        dataset = _act(table, dataset, action, before, plan, check)
+        try:
+            dataset = _act(table, dataset, action, before, plan, check)
+        except TooAlike as error:
+            action, why, alike = "none", str(error), before.rows
         after = measure(dataset, plan)
         if after.partitions and plan.probe:
             probe = probe or exact_probe(dataset, plan.probe)
@@ -129,6 +141,7 @@ def maintain(
         "postponed": "; ".join(postponed),
         "seconds": round(time.perf_counter() - started, 3),
         "trained_recall": after.recall if action == "retrain" else reached,
+        "too_alike": alike,
     }
 
 
@@ -228,16 +241,29 @@ def _act(
 
 
 def _train(dataset: lance.LanceDataset, rows: int) -> None:
-    """Give DATASET an ANN index made anew: IVF_SQ for real descriptors, IVF_FLAT for bits."""
+    """Give DATASET an ANN index made anew: IVF_SQ for real descriptors, IVF_FLAT for bits.
+
+    Raises:
+        TooAlike: codes that were learned from a few classes may be a few hundred different ones.
+    """
     metric = metric_of(dataset.schema)
-    dataset.create_index(
-        VECTOR,
-        index_type="IVF_FLAT" if metric == "hamming" else "IVF_SQ",
-        name=ANN,
-        metric=metric,
-        num_partitions=max(1, round(rows**0.5)),
-        replace=True,
-    )
+    partitions = max(1, round(rows**0.5))
+    try:
+        dataset.create_index(
+            VECTOR,
+            index_type="IVF_FLAT" if metric == "hamming" else "IVF_SQ",
+            name=ANN,
+            metric=metric,
+            num_partitions=partitions,
+            replace=True,
+        )
+    except RuntimeError as error:
+        if "non-empty clusters" not in str(error):
+            raise
+        raise TooAlike(
+            f"{rows} descriptors are too alike to be parted into {partitions} for an ANN index: "
+            "search stays as it is"
+        ) from error
 
 
 def _cost(action: Action, figures: Figures, dataset: lance.LanceDataset) -> tuple[float, float]:

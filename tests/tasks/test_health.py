@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from data.indexes import ANN, index_schema, index_table, nearest
+from data.store import Store
 from data.tables import RUN
 from tasks.health import Figures, HealthPlan, maintain, measure, needs
 from tasks.index import IndexPlan
@@ -230,3 +231,37 @@ def test_figures_are_taken_from_the_table_itself(real_world: "World") -> None:
         doomed = dataset.scanner([], with_row_address=True).to_table()["_rowaddr"].to_numpy()[:1]
     assert dataset is not None
     assert measure(dataset, PLAN) == Figures(rows=10, fragments=3, small=3, deleted=0.1667)
+
+
+def test_codes_too_alike_to_be_parted_are_searched_exactly_and_not_tried_every_night(
+    store: Store,
+) -> None:
+    """Lance parts more than 65,792 rows by k-means in steps, which leaves no partition empty."""
+    lots = np.random.default_rng(0)
+    codes = lots.integers(0, 256, (40, 6), dtype=np.uint8)
+
+    def rows(first: int, count: int) -> pa.Table:
+        vectors = pa.array(codes[lots.integers(0, 40, count)].reshape(-1))
+        said = {"key": [f"k{n}" for n in range(first, first + count)]}
+        said["digest"] = [f"{n:064x}" for n in range(first, first + count)]
+        table = pa.table(said).append_column(
+            "vector", pa.FixedSizeListArray.from_arrays(vectors, 6)
+        )
+        schema = index_schema(pa.uint8(), 6, "e" * 64)
+        columns = [
+            table[name] if name in table.column_names else pa.nulls(count, schema.field(name).type)
+            for name in schema.names
+        ]
+        return pa.Table.from_arrays(columns, schema=schema)
+
+    table = index_table(store, "toy-e", index_schema(pa.uint8(), 6, "e" * 64))
+    table.commit(None, table.stage(rows(0, 67_000)), np.empty(0, np.uint64), {RUN: "first"})
+    dataset, first = maintain(table, HealthPlan(), lambda: None)
+    assert (first["action"], first["too_alike"]) == ("none", 67_000)
+    assert "67000 descriptors are too alike to be parted into 259" in first["why"]
+    assert first["after"]["partitions"] == 0
+    assert recall(dataset, exact_probe(dataset, 8)) == 1
+    _, second = maintain(table, HealthPlan(), lambda: None, first)
+    assert second["why"].startswith("at 67000 rows the descriptors were too alike")
+    _, third = maintain(table, HealthPlan(grew=1.0), lambda: None, second)
+    assert "too alike to be parted into 259" in third["why"]  # tried again
