@@ -209,7 +209,7 @@ def test_recall_falls_with_the_partitions_that_are_visited(
         )
 
     found = [len(keys(q, True) & keys(q, False)) - 1 for q in probe.queries]
-    assert poor == pytest.approx(np.mean(found) / K, abs=0.01)
+    assert poor == pytest.approx(np.mean(found) / K, abs=0.02)
     monkeypatch.undo()
     assert poor < 0.8 < recall(dataset, probe)
 
