@@ -30,7 +30,9 @@ def said(store: Store, draw: Draw) -> int:
 def test_a_method_trains_an_encoder_that_proves_itself(
     store: Store, said: int, supervision: str, method: str, descriptor: str
 ) -> None:
+    way = SUPERVISIONS[Supervision(supervision)].methods[method]
     wanted = plan(
+        network="autoencoder" if way.needs_term else "convolutional",
         supervision=supervision,
         method=method,
         descriptor=descriptor,

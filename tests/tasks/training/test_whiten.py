@@ -13,7 +13,7 @@ from data.taxonomy import Supervision
 from models.networks.base import Encoder
 from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision import SUPERVISIONS
-from models.supervision.base import Gallery
+from models.supervision.base import Gallery, Lesson
 from models.supervision.supervised import Supervised
 from tasks import train
 from tasks.everything import Everything
@@ -117,6 +117,9 @@ def test_whitenings_that_make_no_sense_are_refused() -> None:
 
 class Turned(Supervised):
     """Finds its head when all pictures have been looked at, and learns nothing by steps."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        super().__init__(replace(lesson, method="orthohash"))
 
     def finish(self, encoder: Encoder, gallery: Gallery) -> None:
         seen = gallery.pooled(encoder)
