@@ -188,7 +188,7 @@ def page(measured: Mapping[str, Any] | None = None) -> str:
                 "## What goes together",
                 "The method that is taken where a recipe names none; a dash where there is none.",
                 _markdown(MATRIX, matrix()),
-                *(_measured(measured) if measured else ()),
+                *(_measured(measured) if measured is not None else ()),
             ]
         )
         + "\n"
