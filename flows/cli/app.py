@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows.cli.exits import DEBUG, INTERRUPTED, Misuse, tell
+from flows.cli.exits import DEBUG, FAILED, INTERRUPTED, Misuse, tell
 from flows.orchestration import SILENT
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class Verbs(TyperGroup):
         except KeyboardInterrupt:
             sys.stderr.write("\nnightjar: interrupted; what is finished is used by the next run\n")
             raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # whoever read along, `head` say, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(FAILED) from None
         except Exception as error:
             if isinstance(error, typer.Exit | typer.Abort) or hasattr(error, "format_message"):
                 raise  # the parser's own: a usage message and exit code 2

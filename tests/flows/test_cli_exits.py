@@ -176,3 +176,13 @@ def test_a_terminated_run_gives_its_lease_back_and_tidies_up(
 def _nothing(*_: object) -> list[str]:
     """Fail as only a mistake in the code does."""
     raise KeyError("nothing")
+
+
+def test_whoever_stops_reading_along_is_told_nothing() -> None:
+    command = [sys.executable, "-m", "flows.cli", "datasets", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == exits.FAILED
