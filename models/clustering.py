@@ -89,20 +89,6 @@ def nearest(
     return torch.cat(numbers), torch.cat(squares)
 
 
-def sinkhorn(scores: torch.Tensor, epsilon: float = 0.05, rounds: int = 3) -> torch.Tensor:
-    """SCORES (N, K) as shares (N, K), those of a point in sum 1, those of a cluster nearly N / K.
-
-    The transport that maximises the scores and, with EPSILON, entropy, by ROUNDS of normalising
-    clusters and then points (Caron et al., "Unsupervised Learning of Visual Features by Contrasting
-    Cluster Assignments", 2020, equation 3), in logarithms.
-    """
-    logits = scores / epsilon
-    for _ in range(rounds):
-        logits = logits - logits.logsumexp(dim=0, keepdim=True)
-        logits = logits - logits.logsumexp(dim=1, keepdim=True)
-    return logits.exp()
-
-
 def _least(apart: torch.Tensor, count: int) -> torch.Tensor:
     """The columns of the COUNT least of each row of APART (N, K); where they tie, the lower."""
     if count == 1:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import clustering
-from models.clustering import kmeans, nearest, sinkhorn
+from models.clustering import kmeans, nearest
+from models.losses import sinkhorn
 
 
 def drawn(seed: int, *shape: int) -> torch.Tensor:
@@ -126,7 +127,7 @@ def test_sinkhorn_is_the_papers_listing() -> None:
 def test_sinkhorn_spreads_points_evenly_even_where_all_prefer_one_cluster() -> None:
     scores = torch.rand(400, 5, generator=torch.Generator().manual_seed(0))
     scores[:, 0] += 3  # exp(60) would overflow in float16 and drown the others in a plain softmax
-    shares = sinkhorn(scores, rounds=20)
+    shares = sinkhorn(scores, iterations=20)
     assert torch.allclose(shares.sum(dim=1), torch.ones(400), atol=1e-5)
     assert torch.allclose(shares.sum(dim=0), torch.full((5,), 80.0), rtol=0.02)
 
