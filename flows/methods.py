@@ -172,7 +172,8 @@ def page(measured: Mapping[str, Any] | None = None) -> str:
                 _markdown(TEACHINGS, teachings()),
                 "## Their methods",
                 "Of the methods that suit a descriptor the first is the default. Temperature and "
-                "margin are those of the loss where a recipe names none.",
+                "margin are those of the loss where a recipe names none; a dash says that it has "
+                "none, or one that hangs on the descriptor.",
                 _markdown(WAYS, ways()),
                 "## Networks",
                 _markdown(BUILDS, builds()),

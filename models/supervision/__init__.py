@@ -13,9 +13,12 @@ from data.taxonomy import DescriptorType
 from models.supervision.methods import (
     ANY,
     BITS,
+    CLUSTERS,
     LABELS,
     NUMBERS,
     PICTURES,
+    SOME_LABELS,
+    STRUCTURE,
     WORDS,
     Batches,
     Method,
@@ -129,81 +132,19 @@ SUPERVISIONS: Final[Mapping[taxonomy.Supervision, Teaching]] = {
         about="Learns from the pictures alone, by keeping the structure that they have.",
         load=_unsupervised,
         alike=False,
-        methods={
-            "bihalf": Method(
-                about="Bits of which each halves the batch are as similar as the pictures are.",
-                cite="Li, van Gemert, Deep Unsupervised Image Hashing by Maximizing Bit Entropy, "
-                "2021",
-                descriptors=BITS,
-            ),
-            "neighbours": Method(
-                about="Features have the neighbours that the pictures have.",
-                cite="Hinton, Roweis, Stochastic Neighbor Embedding, 2002",
-                descriptors=NUMBERS,
-            ),
-            "reconstruction": Method(
-                about="What the network adds, a decoder's loss say, is all that teaches.",
-                cite="Hinton, Salakhutdinov, Reducing the Dimensionality of Data with Neural "
-                "Networks, 2006",
-                needs_term=True,
-            ),
-            "itq": Method(
-                about="Principal directions, turned so that their signs lose least.",
-                cite="Gong, Lazebnik, Iterative Quantization: A Procrustean Approach to Learning "
-                "Binary Codes, 2011",
-                descriptors=BITS,
-                closed_form=True,
-            ),
-            "pca_hash": Method(
-                about="The signs of the principal directions.",
-                cite="Wang, Kumar, Chang, Semi-Supervised Hashing for Scalable Image Retrieval, "
-                "2010",
-                descriptors=BITS,
-                closed_form=True,
-            ),
-            "pca": Method(
-                about="The principal directions.",
-                cite="Pearson, On Lines and Planes of Closest Fit to Systems of Points in Space, "
-                "1901",
-                descriptors=NUMBERS,
-                closed_form=True,
-            ),
-        },
+        methods=STRUCTURE,
     ),
     taxonomy.Supervision.SEMI_SUPERVISED: Teaching(
         about="Learns from a few class labels, and from what the encoder itself is sure of.",
         load=_semi_supervised,
         needs=frozenset({"labels"}),
         optional=frozenset({"labels"}),
-        methods={
-            "fixmatch": Method(
-                about="Where a weak view is sure of a class, it teaches the strong view.",
-                cite="Sohn et al., FixMatch: Simplifying Semi-Supervised Learning with Consistency "
-                "and Confidence, 2020",
-                batches="mixed",
-            ),
-            "mean_teacher": Method(
-                about="The same, and an average of the encoder answers for the weak view.",
-                cite="Tarvainen, Valpola, Mean Teachers are Better Role Models, 2017",
-                batches="mixed",
-            ),
-        },
+        methods=SOME_LABELS,
     ),
     taxonomy.Supervision.PSEUDO_SUPERVISED: Teaching(
         about="Learns from clusters of the pictures as if they were classes.",
         load=_pseudo_supervised,
-        methods={
-            "deepcluster": Method(
-                about="Features point at their cluster; before each epoch k-means finds new ones.",
-                cite="Caron, Bojanowski, Joulin, Douze, Deep Clustering for Unsupervised Learning "
-                "of Visual Features, 2018",
-            ),
-            "swav": Method(
-                about="Each of two views is to tell the cluster of the other; all are used alike.",
-                cite="Caron et al., Unsupervised Learning of Visual Features by Contrasting "
-                "Cluster Assignments, 2020",
-            ),
-        },
+        methods=CLUSTERS,
     ),
     taxonomy.Supervision.SELF_SUPERVISED: Teaching(
         about="Learns from the pictures alone: two views of one are the same, all others differ.",

@@ -31,17 +31,20 @@ class Constants(NamedTuple):
         suitable = (n for n, one in methods.items() if lesson.descriptor in one.descriptors)
         name = lesson.method or next(suitable)
         method = methods[name]
-        chosen = {}
         for what, said, own in (
             ("temperature", lesson.temperature, method.temperature),
             ("margin", lesson.margin, method.margin),
         ):
             if said is not None and own is None:
                 raise ValueError(f"The method {name} has no {what}: leave {what}: {said:g} out.")
-            chosen[what] = own if said is None else said
-        temperature, margin = chosen["temperature"], chosen["margin"]
         return cls(
             name,
-            math.nan if temperature is None else temperature,
-            math.nan if margin is None else margin,
+            chosen(lesson.temperature, method.temperature),
+            chosen(lesson.margin, method.margin),
         )
+
+
+def chosen(said: float | None, own: float | None) -> float:
+    """The number that a recipe has SAID, else the method's OWN; NaN where there is neither."""
+    number = own if said is None else said
+    return math.nan if number is None else number

@@ -27,7 +27,8 @@ class Method:
         closed_form: it learns nothing by steps, but finds the head when all pictures have been
             looked at; then no epochs are needed.
         needs_term: it has no loss, and asks of the network one of its own.
-        temperature: of its loss, unless a recipe says another; None: it has none.
+        temperature: of its loss, unless a recipe says another; None: it has none, or one that
+            hangs on the descriptor.
         margin: likewise.
     """
 
@@ -172,3 +173,73 @@ PICTURES: Final[Mapping[str, Method]] = {
     ),
 }
 """Of the pictures alone."""
+
+STRUCTURE: Final[Mapping[str, Method]] = {
+    "bihalf": Method(
+        about="Bits of which each halves the batch are as similar as the pictures are.",
+        cite="Li, van Gemert, Deep Unsupervised Image Hashing by Maximizing Bit Entropy, 2021",
+        descriptors=BITS,
+    ),
+    "neighbours": Method(
+        about="Features have the neighbours that the pictures have.",
+        cite="Hinton, Roweis, Stochastic Neighbor Embedding, 2002",
+        descriptors=NUMBERS,
+        temperature=0.1,
+    ),
+    "reconstruction": Method(
+        about="What the network adds, a decoder's loss say, is all that teaches.",
+        cite="Hinton, Salakhutdinov, Reducing the Dimensionality of Data with Neural "
+        "Networks, 2006",
+        needs_term=True,
+    ),
+    "itq": Method(
+        about="Principal directions, turned so that their signs lose least.",
+        cite="Gong, Lazebnik, Iterative Quantization: A Procrustean Approach to Learning "
+        "Binary Codes, 2011",
+        descriptors=BITS,
+        closed_form=True,
+    ),
+    "pca_hash": Method(
+        about="The signs of the principal directions.",
+        cite="Wang, Kumar, Chang, Semi-Supervised Hashing for Scalable Image Retrieval, 2010",
+        descriptors=BITS,
+        closed_form=True,
+    ),
+    "pca": Method(
+        about="The principal directions.",
+        cite="Pearson, On Lines and Planes of Closest Fit to Systems of Points in Space, 1901",
+        descriptors=NUMBERS,
+        closed_form=True,
+    ),
+}
+"""Of the structure that the pictures have."""
+
+SOME_LABELS: Final[Mapping[str, Method]] = {
+    "fixmatch": Method(
+        about="Where a weak view is sure of a class, it teaches the strong view.",
+        cite="Sohn et al., FixMatch: Simplifying Semi-Supervised Learning with Consistency "
+        "and Confidence, 2020",
+        batches="mixed",
+    ),
+    "mean_teacher": Method(
+        about="The same, and an average of the encoder answers for the weak view.",
+        cite="Tarvainen, Valpola, Mean Teachers are Better Role Models, 2017",
+        batches="mixed",
+    ),
+}
+"""Of a few class labels and many pictures without."""
+
+CLUSTERS: Final[Mapping[str, Method]] = {
+    "deepcluster": Method(
+        about="Features point at their cluster; before each epoch k-means finds new ones.",
+        cite="Caron, Bojanowski, Joulin, Douze, Deep Clustering for Unsupervised Learning "
+        "of Visual Features, 2018",
+    ),
+    "swav": Method(
+        about="Each of two views is to tell the cluster of the other; all are used alike.",
+        cite="Caron et al., Unsupervised Learning of Visual Features by Contrasting "
+        "Cluster Assignments, 2020",
+        temperature=0.1,
+    ),
+}
+"""Of clusters, as if they were classes."""

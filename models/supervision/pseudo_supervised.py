@@ -13,6 +13,8 @@ from models.losses.terms import cosines
 from models.networks.base import Encoder
 from models.supervision.anchors import Anchors
 from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught
+from models.supervision.constants import chosen
+from models.supervision.methods import CLUSTERS
 
 ALONE: Final = -1
 """The cluster of a picture that is in none: it cannot be decoded, or was not looked at yet."""
@@ -36,7 +38,7 @@ class PseudoSupervised(Supervision):
         if self.swaps:
             words = losses.codebook(self.clusters, lesson.dimensions, lesson.seed)
             self.prototypes = nn.Parameter(words / lesson.dimensions**0.5)
-            self.temperature = 0.1 if lesson.temperature is None else lesson.temperature
+            self.temperature = chosen(lesson.temperature, CLUSTERS["swav"].temperature)
             return
         self.anchors = Anchors(self.clusters, lesson, margin=0.0)
         self.register_buffer("cluster", torch.full((lesson.pictures,), ALONE))

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from models import losses
-from models.networks.base import Encoder, Views
+from models.networks.base import Encoder, Views, drawn_from
 from models.supervision.base import Lesson, spread
 from models.supervision.constants import Constants
 
@@ -72,8 +72,7 @@ class CIBHash(Twins):
 
 def projection(lesson: Lesson) -> nn.Sequential:
     """Two layers as wide as the features (B, D) of LESSON, (B, D), drawn from its seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(lesson.seed)
+    with drawn_from(lesson.seed):
         return nn.Sequential(
             nn.Linear(lesson.dimensions, lesson.dimensions),
             nn.ReLU(),

@@ -9,6 +9,8 @@ from torch.nn import functional
 from models import augment, hashing, losses
 from models.networks.base import Encoder, Head
 from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught
+from models.supervision.constants import chosen
+from models.supervision.methods import STRUCTURE
 from models.supervision.teacher import Teacher
 from models.whitening import Projection
 
@@ -41,7 +43,7 @@ class Unsupervised(Supervision):
         super().__init__(lesson)
         self.flip, self.seed, self.dimensions = lesson.flip, lesson.seed, lesson.dimensions
         self.method = lesson.method or ("bihalf" if lesson.binary else "neighbours")
-        self.temperature = 0.1 if lesson.temperature is None else lesson.temperature
+        self.temperature = chosen(lesson.temperature, STRUCTURE["neighbours"].temperature)
         self.compares = self.method in ("bihalf", "neighbours")
         self.pretrained = lesson.pretrained
         self.teacher: Teacher | None = None

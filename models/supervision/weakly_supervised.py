@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from models import augment, losses
-from models.networks.base import Encoder
+from models.networks.base import Encoder, drawn_from
 from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught, spread
 from models.supervision.constants import Constants
 from models.supervision.methods import WORDS
@@ -66,8 +66,7 @@ class WDHT(Hearsay):
         meaning = min(len(lesson.words), MEANING)
         self.register_buffer("vectors", torch.zeros(len(lesson.words), meaning))
         self.register_buffer("rarities", torch.zeros(len(lesson.words)))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(lesson.seed)
+        with drawn_from(lesson.seed):
             self.project = nn.Linear(lesson.dimensions, meaning, bias=False)
 
     def forward(
