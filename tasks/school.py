@@ -170,6 +170,7 @@ def _teacher(plan: TrainPlan, chosen: Selected, dimensions: int) -> Supervision:
         plan.temperature,
         plan.margin,
         plan.flip,
+        plan.change,
         plan.seed,
         plan.clusters,
         plan.pretrained is not None,

@@ -41,6 +41,7 @@ class TrainPlan(Plan):
         "protocol": None,
         "clusters": 0,
         "pooling_options": {},
+        "change": 1.0,
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -122,6 +123,9 @@ class TrainPlan(Plan):
     temperature: float | None = Field(default=None, gt=0, description="of the loss; none: its own")
     margin: float | None = Field(default=None, ge=0, description="of the loss; none: its own")
     flip: bool = Field(default=True, description="a mirrored picture shows the same")
+    change: float = Field(
+        default=1.0, ge=0, le=1, description="how much gently changed views are changed; 0: not"
+    )
     seed: int = Field(default=0, ge=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     device: str = Field(

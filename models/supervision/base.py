@@ -48,6 +48,7 @@ class Lesson:
         temperature: of the loss; None for the paper's.
         margin: of the loss, where it has one; None for the paper's.
         flip: whether a mirrored picture shows the same (not so for digits or text).
+        change: how much gently changed views are changed, of `augment.gentle`.
         seed: of what the supervision draws once (codewords, projections).
         clusters: how many it is to find, where it finds some; 0 for a guess.
         pretrained: whether the encoder has learned before.
@@ -62,6 +63,7 @@ class Lesson:
     temperature: float | None = None
     margin: float | None = None
     flip: bool = True
+    change: float = 1.0
     seed: int = 0
     clusters: int = 0
     pretrained: bool = False

@@ -31,7 +31,8 @@ class PseudoSupervised(Supervision):
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
-        self.flip, self.seed, self.binary = lesson.flip, lesson.seed, lesson.binary
+        self.flip, self.change = lesson.flip, lesson.change
+        self.seed, self.binary = lesson.seed, lesson.binary
         wanted = lesson.clusters or round(lesson.pictures**0.5)
         self.clusters = max(2, min(wanted, lesson.pictures))
         self.swaps = lesson.method == "swav"
@@ -72,7 +73,7 @@ class PseudoSupervised(Supervision):
         if batch.rows is None:
             raise ValueError("pseudo_supervised needs a batch that says which rows it holds.")
         cluster = self.cluster[batch.rows]  # (B,)
-        images = augment.gentle(batch.images, batch.generator, self.flip)
+        images = augment.gentle(batch.images, batch.generator, self.flip, self.change)
         views = encoder.see(images, _together(cluster), batch.generator)
         there = cluster != ALONE
         targets = functional.one_hot(cluster.clamp_min(0), self.clusters) * there[:, None]  # (B, k)

@@ -33,7 +33,7 @@ class SemiSupervised(Supervision):
                 "semi_supervised needs labels of at least 2 classes, but there are "
                 f"{len(lesson.classes)}. Choose self_supervised, which needs none."
             )
-        self.flip = lesson.flip
+        self.flip, self.change = lesson.flip, lesson.change
         self.anchors = Anchors(len(lesson.classes), lesson, margin=0.2)
         self.averages = lesson.method == "mean_teacher"
         self.teacher: Teacher | None = None
@@ -56,7 +56,7 @@ class SemiSupervised(Supervision):
         known = batch.targets.sum(dim=1) > 0  # (B,)
         images = torch.cat(
             [
-                augment.gentle(batch.images, batch.generator, self.flip),
+                augment.gentle(batch.images, batch.generator, self.flip, self.change),
                 augment.strong(batch.images, batch.generator, self.flip),
             ]
         )

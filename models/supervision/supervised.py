@@ -38,7 +38,7 @@ class Supervised(Supervision):
                 f"{len(lesson.classes)}. Choose self_supervised, which needs none."
             )
         constants = Constants.of(LABELS, lesson)
-        self.flip = lesson.flip
+        self.flip, self.change = lesson.flip, lesson.change
         self.criterion = CRITERIA[constants.method](lesson, constants)
 
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
@@ -47,7 +47,9 @@ class Supervised(Supervision):
             raise ValueError("supervised needs a batch with targets.")
         alike = batch.targets @ batch.targets.T > 0
         views = encoder.see(
-            augment.gentle(batch.images, batch.generator, self.flip), alike, batch.generator
+            augment.gentle(batch.images, batch.generator, self.flip, self.change),
+            alike,
+            batch.generator,
         )
         return Taught(self.criterion(views.features, batch.targets), views)
 

@@ -41,7 +41,8 @@ class Unsupervised(Supervision):
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
-        self.flip, self.seed, self.dimensions = lesson.flip, lesson.seed, lesson.dimensions
+        self.flip, self.change = lesson.flip, lesson.change
+        self.seed, self.dimensions = lesson.seed, lesson.dimensions
         self.method = lesson.method or ("bihalf" if lesson.binary else "neighbours")
         self.temperature = chosen(lesson.temperature, STRUCTURE["neighbours"].temperature)
         self.compares = self.method in ("bihalf", "neighbours")
@@ -62,7 +63,9 @@ class Unsupervised(Supervision):
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on gently changed pictures of BATCH."""
         views = encoder.see(
-            augment.gentle(batch.images, batch.generator, self.flip), None, batch.generator
+            augment.gentle(batch.images, batch.generator, self.flip, self.change),
+            None,
+            batch.generator,
         )
         if not self.compares:
             return Taught(views.features.sum() * 0, views)

@@ -136,7 +136,7 @@ class WeaklySupervised(Supervision):
                 f"there are {len(lesson.words)}. Choose self_supervised, which needs none."
             )
         constants = Constants.of(WORDS, lesson)
-        self.flip = lesson.flip
+        self.flip, self.change = lesson.flip, lesson.change
         self.hearsay = HEARSAY[constants.method](lesson, constants)
         self.register_buffer("rare", torch.zeros(len(lesson.words)))
 
@@ -157,7 +157,7 @@ class WeaklySupervised(Supervision):
         telling = (batch.words > 0) * self.rare  # (B, T)
         itself = torch.eye(len(telling), dtype=torch.bool, device=telling.device)
         views = encoder.see(
-            augment.gentle(batch.images, batch.generator, self.flip),
+            augment.gentle(batch.images, batch.generator, self.flip, self.change),
             (telling @ telling.T > 0) | itself,
             batch.generator,
         )

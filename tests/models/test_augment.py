@@ -63,3 +63,13 @@ def test_grey_pictures_stay_grey_and_a_full_share_loses_colour() -> None:
     lost = augment.grey(pictures(), seeded(), 1.0)
     assert torch.allclose(lost[:, 0], lost[:, 1])
     assert torch.equal(augment.grey(pictures(), seeded(), 0.0), pictures())
+
+
+def test_gentle_views_change_as_much_as_is_said() -> None:
+    same = augment.gentle(pictures(), seeded(), flip=False, change=0.0)
+    assert torch.allclose(same, pictures(), atol=1e-5)
+    slight, whole = (
+        (augment.gentle(pictures(), seeded(), flip=False, change=change) - pictures()).abs().mean()
+        for change in (0.1, 1.0)
+    )
+    assert 0 < slight < whole

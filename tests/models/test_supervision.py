@@ -8,6 +8,7 @@ import torch
 
 from data import taxonomy
 from data.taxonomy import DescriptorType
+from models import augment
 from models.hashing import signs
 from models.learner import Schedule, reproducible
 from models.networks.base import Encoder
@@ -43,10 +44,11 @@ def has_a_loss(case: Case) -> bool:
     return not (way(case).closed_form or way(case).needs_term)
 
 
-def supervision(case: Case, encoder: Encoder, told: Batch) -> Supervision:
+def supervision(case: Case, encoder: Encoder, told: Batch, **changes: Any) -> Supervision:
     """That of CASE, after `begin` and `before_epoch` with the pictures of TOLD."""
     word, method, descriptor = case
-    taught = SUPERVISIONS[word].load()(lesson(descriptor, len(told.images), method=method))
+    said = lesson(descriptor, len(told.images), method=method, **changes)
+    taught = SUPERVISIONS[word].load()(said)
     taught.begin(encoder)
     taught.before_epoch(0, encoder, Shown(told))
     return taught
@@ -121,6 +123,26 @@ def test_colours_are_told_apart_after_a_lesson(case: Case) -> None:
     assert answers.targets is not None
     right = (asked.targets.argmax(1) == answers.targets.argmax(1)[nearest]).float().mean()
     assert right > (0.7 if way(case).closed_form else 0.9)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_gently_changed_views_are_changed_as_much_as_the_lesson_says(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def gentle(
+        images: torch.Tensor, generator: torch.Generator, flip: bool = True, change: float = 1.0
+    ) -> torch.Tensor:
+        asked.append(change)
+        return images
+
+    monkeypatch.setattr(augment, "gentle", gentle)
+    told, encoder = batch(0), ConvolutionalEncoder(16, width=4)
+    teacher = supervision(case, encoder, told, change=0.25)
+    teacher(encoder, told)
+    assert set(asked) <= {0.25}
+    assert asked or case[0] is taxonomy.Supervision.SELF_SUPERVISED or case[1] == "swav"
 
 
 def test_labels_of_one_class_teach_nothing() -> None:
