@@ -50,7 +50,7 @@ class Sketchy(Columnar):
         about="12,500 photographs of 125 classes, and 75,471 sketches of them.",
         labels="exactly one of 125 classes; the sketches of a photograph bear its name",
         says=("single",),
-        retrievals=(Retrieval.SKETCH_BASED, Retrieval.FINE_GRAINED, Retrieval.CROSS_MODAL),
+        retrievals=(Retrieval.SKETCH_BASED, Retrieval.FINE_GRAINED),
         cite="Sangkloy, Burnell, Ham, Hays, The Sketchy Database: Learning to Retrieve Badly "
         "Drawn Bunnies, SIGGRAPH 2016",
         home="https://sketchy.eye.gatech.edu/",
