@@ -57,8 +57,9 @@ def answering(
 ) -> Answering:
     """What the index version OPENED holds of what is ASKED; streams its rows once."""
     width = opened.schema.field(VECTOR).type.list_size
-    bits = 8 * width if metric_of(opened.schema) == "hamming" else 0
-    rows = Rows(min(len(asked.database), opened.count_rows()), width, bits)
+    metric = metric_of(opened.schema)
+    bits = 8 * width if metric == "hamming" else 0
+    rows = Rows(min(len(asked.database), opened.count_rows()), width, bits, metric)
     places, images = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
     queries = asked.queries["key"].combine_chunks()
     kind = opened.schema.field(VECTOR).type.value_type.to_pandas_dtype()
