@@ -1,7 +1,7 @@
 """How the versions of an index are measured, as a recipe says it."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field, field_validator, model_validator
 
@@ -63,7 +63,7 @@ def lost(one: Measure) -> str:
 class EvaluatePlan(Plan):
     """How the versions of an index are measured."""
 
-    later: ClassVar[Mapping[str, Any]] = {"measures": [], "rerank": None}
+    later: ClassVar[Mapping[str, Any]] = {"measures": [], "rerank": None, "scales": []}
 
     queries: int | None = Field(
         default=None,
@@ -87,6 +87,11 @@ class EvaluatePlan(Plan):
         description="what a named protocol measures is re-ranked before: alpha_qe, or {steps: "
         "alpha_qe+diffusion, depth: 100, options: {alpha_qe: {n: 3}}}",
     )
+    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field(
+        default=(),
+        description="shares of the encoder's side at which the queries of a named protocol are "
+        "embedded, their mean asks: [0.7071, 1, 1.4142]; none: as they are stored",
+    )
     k: int = Field(default=100, ge=TOP, description="ranks counted where no protocol says them")
     examples: int = Field(default=12, ge=0, description="queries whose answers the report shows")
 
@@ -106,8 +111,8 @@ class EvaluatePlan(Plan):
     def _measurable(self) -> "EvaluatePlan":
         told = self.named
         if told is None:
-            for field, some in (("measures", self.measures), ("rerank", self.rerank)):
-                if some:
+            for field in ("measures", "rerank", "scales"):
+                if getattr(self, field):
                     raise ValueError(
                         f"{field} says how a named protocol is measured, and {self.protocol} is "
                         "none: leave it out, or name one."
@@ -149,6 +154,8 @@ class EvaluatePlan(Plan):
         how = []
         if self.named is not None and self.queries is not None:
             how.append(f"at most {self.queries:,} queries")
+        if self.scales:
+            how.append(f"asked at {' + '.join(f'{scale:.3g}' for scale in self.scales)}")
         if self.rerank is not None:
             how.append(self.rerank.title)
         return f"{self.name} ({', '.join(how)})" if how else self.name

@@ -66,12 +66,13 @@ def measured(
     except ValueError as error:  # a gate holds what could not be computed
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     notes = []
-    versions = [answering(store, dataset, index_table(store, place[0]).open(place[1]), asked, load)]
+    opened = index_table(store, place[0]).open(place[1])
+    versions = [answering(store, dataset, opened, asked, load, plan.scales)]
     if production:
         try:
             opened = index_table(store, production.table).open(production.version)
-            other = answering(store, dataset, opened, asked, load)
-            if why := _unanswerable(other, plan.rerank):
+            other = answering(store, dataset, opened, asked, load, plan.scales)
+            if why := _unanswerable(other, plan):
                 notes.append(f"Production could not be asked: {why}")
             else:
                 versions.append(other)
@@ -84,7 +85,7 @@ def measured(
     told = Asked(
         plan.title, protocol.metric, keys, plan.examples, sum(one.embedded for one in versions)
     )
-    if why := _unanswerable(ours, plan.rerank):
+    if why := _unanswerable(ours, plan):
         return replace(nothing, notes=(*notes, f"{plan.name} could not be asked: {why}"))
     both = reduce(np.intersect1d, [one.images for one in versions])
     together = np.logical_and.reduce([one.there for one in versions])
@@ -193,12 +194,14 @@ def _of_all(values: Mapping[str, Array], who: Array, asking: Array) -> dict[str,
     return found
 
 
-def _unanswerable(ours: Answering, plan: RerankPlan | None) -> str:
-    """Why OURS can answer nothing, or not be re-ranked by PLAN; empty where it can."""
+def _unanswerable(ours: Answering, plan: EvaluatePlan) -> str:
+    """Why OURS can answer nothing, or not as PLAN says; empty where it can."""
     try:
-        check_metric(plan.re_rankings if plan else (), ours.rows.metric)
+        check_metric(plan.rerank.re_rankings if plan.rerank else (), ours.rows.metric)
     except ValueError as error:
         return str(error)
+    if plan.scales and ours.rows.metric == "asmk":
+        return "scales ask with a mean of vectors, and visual words are none."
     if not len(ours.there):
         return "the dataset has no picture that it asks with."
     if not ours.there.any():

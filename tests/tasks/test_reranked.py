@@ -117,10 +117,10 @@ def test_visual_words_are_ranked_by_their_own_distance() -> None:
         assert found.answers[query].tolist() == order[:TOP]
 
 
-def test_a_plan_without_re_ranking_has_the_digest_it_had() -> None:
+def test_a_plan_that_says_nothing_of_it_has_the_digest_it_had() -> None:
     for said in ({}, {"protocol": "ukbench"}, {"queries": 5, "k": 20}):
         plan = EvaluatePlan.model_validate(said)
-        before = plan.model_dump(mode="json", exclude={"measures", "rerank"})
+        before = plan.model_dump(mode="json", exclude={"measures", "rerank", "scales"})
         assert plan.digest == digest_of(before)
         if "protocol" in said:
             other = EvaluatePlan.model_validate(said | {"rerank": "alpha_qe"})
@@ -151,6 +151,8 @@ def test_the_title_says_how_was_re_ranked(said: Any, title: str) -> None:
     ("said", "sentence"),
     [
         ({"rerank": "alpha_qe"}, "rerank says how a named protocol is measured, and auto is none"),
+        ({"scales": [1.0, 2.0]}, "scales says how a named protocol is measured, and auto is none"),
+        ({"scales": [0.0], "protocol": "ukbench"}, "greater than 0"),
         ({"rerank": "alpha", "protocol": "ukbench"}, "Unknown re-ranking 'alpha'"),
         (
             {"rerank": {"steps": "alpha_qe", "options": {"diffusion": {}}}, "protocol": "ukbench"},
@@ -169,6 +171,11 @@ def test_the_title_says_how_was_re_ranked(said: Any, title: str) -> None:
 def test_what_cannot_be_re_ranked_is_refused(said: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         EvaluatePlan.model_validate(said)
+
+
+def test_the_title_says_at_which_scales_was_asked() -> None:
+    plan = EvaluatePlan(protocol="ukbench", scales=(0.7071, 1, 1.4142), rerank="alpha_qe")  # type: ignore[arg-type]
+    assert plan.title == "ukbench (asked at 0.707 + 1 + 1.41, re-ranked by alpha_qe)"
 
 
 def test_a_written_out_protocol_can_be_re_ranked() -> None:
