@@ -9,8 +9,9 @@ from data.plan import Plan
 from data.protocols import PROTOCOLS, Protocol, named
 from data.relevance import RELEVANCES
 from data.taxonomy import unknown
+from models.distances import Metric
 from models.measures import ACROSS, HAMMING, Measure, measure
-from models.reranking import Reranking, steps_of
+from models.reranking import Reranking, check_metric, steps_of
 from tasks.ranking import TOP
 
 OURS: Final = ("auto", "labels", "known_item")
@@ -133,6 +134,16 @@ class EvaluatePlan(Plan):
             if refusal := measure(word).kind.refusal:
                 raise ValueError(f"{word} {refusal}.")
         return self
+
+    def refusal(self, metric: Metric) -> str:
+        """Why an index whose rows are compared by METRIC cannot be measured so, in a sentence."""
+        try:
+            check_metric(self.rerank.re_rankings if self.rerank else (), metric)
+        except ValueError as error:
+            return str(error)
+        if self.scales and metric == "asmk":
+            return "scales ask with a mean of vectors, and visual words are none: leave them out."
+        return ""
 
     @property
     def named(self) -> Protocol | None:

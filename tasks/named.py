@@ -13,7 +13,6 @@ from data.indexes import index_table
 from data.store import Store
 from models import metrics
 from models.measures import Measure, measure
-from models.reranking import check_metric
 from tasks.answering import Answering, Load, answering
 from tasks.depth import Depth, depth
 from tasks.evaluate_plan import EvaluatePlan, RerankPlan, lost
@@ -196,12 +195,8 @@ def _of_all(values: Mapping[str, Array], who: Array, asking: Array) -> dict[str,
 
 def _unanswerable(ours: Answering, plan: EvaluatePlan) -> str:
     """Why OURS can answer nothing, or not as PLAN says; empty where it can."""
-    try:
-        check_metric(plan.rerank.re_rankings if plan.rerank else (), ours.rows.metric)
-    except ValueError as error:
-        return str(error)
-    if plan.scales and ours.rows.metric == "asmk":
-        return "scales ask with a mean of vectors, and visual words are none."
+    if why := plan.refusal(ours.rows.metric):
+        return why
     if not len(ours.there):
         return "the dataset has no picture that it asks with."
     if not ours.there.any():

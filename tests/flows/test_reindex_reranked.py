@@ -55,33 +55,48 @@ def test_answers_are_re_ranked_and_the_plain_numbers_stand_beside(bare: Album) -
     assert ledger.metrics["map_at_r"] == pytest.approx(np.mean(at_r), abs=2e-2)
 
 
-@pytest.mark.parametrize("descriptor", ["binary", "asmk"])
-def test_what_a_re_ranking_cannot_tell_is_said(bare: Album, descriptor: str) -> None:
+def test_what_a_re_ranking_cannot_tell_is_said(bare: Album) -> None:
     mnist(bare.folder / "official")
-    kinds: dict[str, dict[str, Any]] = {
-        "binary": {"descriptor": "binary", "dimensions": 16},
-        "asmk": {
-            "descriptor": "aggregated",
-            "pooling": "asmk",
-            "pooling_options": {"asmk": {"words": 8}},
-            "dimensions": 16,
-            "protocol": "mnist",
-        },
-    }
     bare.fields |= {
         "source": {"dataset": "mnist", "root": "official"},
-        "train": TRAIN | kinds[descriptor],
+        "train": TRAIN | {"descriptor": "binary", "dimensions": 16},
         "evaluate": {"protocol": "mnist", "measures": ["p[h<=2]"], "rerank": "alpha_qe"},
     }
     ledger = bare.night()
-    if descriptor == "binary":
-        assert ledger.notes[0].startswith("p[h<=2] is not measured: it looks within a Hamming")
-        assert "re-ranked answers stand at none" in ledger.notes[0]
-        assert 0 < ledger.metrics["map[all]"] <= 1
-    else:
-        assert ledger.metrics == {}
-        (note,) = [one for one in ledger.notes if "could not be asked" in one]
-        assert "alpha_qe compares vectors, and visual words are none: choose geometric" in note
+    assert ledger.notes[0].startswith("p[h<=2] is not measured: it looks within a Hamming")
+    assert "re-ranked answers stand at none" in ledger.notes[0]
+    assert 0 < ledger.metrics["map[all]"] <= 1
+
+
+WORDS: dict[str, Any] = {
+    "descriptor": "aggregated",
+    "pooling": "asmk",
+    "pooling_options": {"asmk": {"words": 8}},
+    "dimensions": 16,
+    "protocol": "mnist",
+}
+
+
+def test_visual_words_are_re_ranked_by_pictures_and_not_as_vectors(bare: Album) -> None:
+    mnist(bare.folder / "official")
+    bare.fields |= {
+        "source": {"dataset": "mnist", "root": "official"},
+        "train": TRAIN | WORDS,
+        "evaluate": {"protocol": "mnist", "rerank": {"steps": "geometric", "depth": 5}},
+    }
+    ledger = bare.night()
+    assert ledger.protocol == "mnist (5 re-ranked by geometric)"
+    assert ledger.metrics["map[all]"] == pytest.approx(
+        without(ledger.notes[-1])["map[all]"], abs=1e-4
+    )
+
+    bare.fields["evaluate"] = {"protocol": "mnist", "rerank": "alpha_qe"}
+    with pytest.raises(ValueError, match=r"alpha_qe compares vectors.* choose geometric"):
+        bare.night()
+    bare.fields["train"] = TRAIN
+    ledger = bare.night()
+    assert ledger.production_metrics is None
+    assert "Production could not be asked: alpha_qe compares vectors" in " ".join(ledger.notes)
 
 
 def test_pictures_are_read_from_the_store_and_such_without_points_stay(bare: Album) -> None:
