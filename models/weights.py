@@ -6,7 +6,7 @@ card beside it.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from threading import Lock
 from typing import Any, Final, cast
@@ -27,6 +27,7 @@ from models.networks import NETWORKS
 from models.networks.base import Encoder, drawn_from
 from models.networks.heads import put_head
 from models.networks.pretrained import PretrainedEncoder
+from models.pixels import Transform
 from models.spec import EncoderSpec, Precision
 from models.tensors import header_of, of_safetensors
 
@@ -109,6 +110,28 @@ class Embedder:
         with self._turn, autocast:
             features = self.encoder(images.float().div_(255))
         return cast(torch.Tensor, features.float().cpu())
+
+    def at_scales(self, contents: Sequence[bytes], scales: Sequence[float]) -> torch.Tensor:
+        """The features (B, D) of the pictures in CONTENTS, each the mean of those at SCALES.
+
+        A scale is a share of the side that the encoder sees; the mean is of unit length again.
+
+        Raises:
+            BadImage: one of CONTENTS cannot be used.
+            ValueError: the encoder takes no pictures of such a size.
+        """
+        total = torch.zeros(len(contents), self.encoder.dimensions)
+        for side in (round(scale * self.spec.transform.size) for scale in scales):
+            transform = Transform.model_validate({**dict(self.spec.transform), "size": side})
+            pixels = torch.stack([transform(content) for content in contents])
+            try:
+                total += self.features(pixels)
+            except (RuntimeError, AssertionError) as error:
+                raise ValueError(
+                    f"Encoder {self.digest[:12]} does not take pictures of {side} x {side} pixels "
+                    f"({error}): leave the scales out."
+                ) from error
+        return torch.nn.functional.normalize(total)
 
     def describe(self, features: torch.Tensor) -> np.ndarray[Any, Any]:
         """FEATURES (B, D) as they are stored, (B, width).
