@@ -213,6 +213,24 @@ def spec_of(content: bytes) -> EncoderSpec:
         ) from error
 
 
+def restored(content: bytes) -> tuple[Encoder, EncoderSpec]:
+    """The network in CONTENT, a file that `save` wrote, and its description; it can learn on.
+
+    Raises:
+        ValueError: CONTENT is not an encoder, or its tensors do not fit.
+    """
+    spec, name = spec_of(content), digest_of(content)[:12]
+    tensors = of_safetensors(content, f"The encoder {name}")
+    with allowance(tensors):
+        encoder = build(spec)
+    try:
+        encoder.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"The tensors of encoder {name} do not fit: {error}") from error
+    encoder.dimensions = spec.dimensions
+    return encoder, spec
+
+
 def load(
     content: bytes,
     device: str = "cpu",
@@ -236,13 +254,5 @@ def load(
     actual = digest_of(content)
     if digest and actual != digest:
         raise ValueError(f"The encoder {digest} has bytes whose digest is {actual}: it is corrupt.")
-    spec = spec_of(content)
-    tensors = of_safetensors(content, f"The encoder {actual[:12]}")
-    with allowance(tensors):
-        encoder = build(spec)
-    try:
-        encoder.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ValueError(f"The tensors of encoder {actual[:12]} do not fit: {error}") from error
-    encoder.dimensions = spec.dimensions
+    encoder, spec = restored(content)
     return Embedder(encoder, spec, actual, card or {}, device, precision)
