@@ -21,7 +21,7 @@ QUERIES: Final = 200
 class EvaluatePlan(Plan):
     """How the versions of an index are measured."""
 
-    later: ClassVar[Mapping[str, Any]] = {"measures": []}
+    later: ClassVar[Mapping[str, Any]] = {"measures": [], "asked_by": "", "real": False}
 
     queries: int | None = Field(
         default=None,
@@ -39,6 +39,15 @@ class EvaluatePlan(Plan):
     )
     measures: tuple[str, ...] = Field(
         default=(), description="measured beside those of a named protocol: recall@100"
+    )
+    asked_by: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{12,64})?$",
+        description="digest of an encoder, or its first 12 letters, that describes the queries; it "
+        "must have been trained to be compatible with that of the index",
+    )
+    real: bool = Field(
+        default=False, description="queries of binary codes stay real numbers, and rows are bits"
     )
     k: int = Field(default=100, ge=TOP, description="ranks counted where no protocol says them")
     examples: int = Field(default=12, ge=0, description="queries whose answers the report shows")
@@ -67,6 +76,10 @@ class EvaluatePlan(Plan):
             )
         if refusal := RELEVANCES[told.relevance].refusal or measure(told.metric).kind.refusal:
             raise ValueError(f"{self.name} {refusal}")
+        if told.crop and (self.asked_by or self.real):
+            raise ValueError(
+                f"{self.name} asks with boxes, which asked_by and real do not: leave them out."
+            )
         for word in (*told.also, *self.measures):
             measure(word)
         for word in self.measures:
@@ -83,17 +96,25 @@ class EvaluatePlan(Plan):
 
     @property
     def name(self) -> str:
-        """What the protocol is called; one that is written out, by the digest of what it says."""
+        """What the protocol is called; one that is written out, by the digest of what it says.
+
+        That of a kind of retrieval bears the kind's word.
+        """
         if isinstance(self.protocol, Protocol):
-            return f"own-{self.protocol.digest[:12]}"
+            return f"{self.protocol.retrieval or 'own'}-{self.protocol.digest[:12]}"
         return self.protocol
 
     @property
     def title(self) -> str:
-        """The name that stands with each number: a named protocol's, and whether it is sampled."""
-        if self.named is None or self.queries is None:
-            return self.name
-        return f"{self.name} (at most {self.queries:,} queries)"
+        """The name that stands with each number: a named protocol's, and how it was asked."""
+        how = []
+        if self.named is not None and self.queries is not None:
+            how.append(f"at most {self.queries:,} queries")
+        if self.asked_by:
+            how.append(f"queries by {self.asked_by[:12]}")
+        if self.real:
+            how.append("real-valued queries")
+        return f"{self.name} ({', '.join(how)})" if how else self.name
 
     @property
     def limit(self) -> int:

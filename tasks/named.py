@@ -13,6 +13,7 @@ from data.indexes import index_table
 from data.store import Store
 from models.measures import Measure, measure
 from tasks.answering import Answering, Load, answering
+from tasks.asymmetric import asked_otherwise
 from tasks.depth import Depth, depth
 from tasks.evaluate_plan import EvaluatePlan
 from tasks.health import has_ann
@@ -21,6 +22,7 @@ from tasks.queries import Array
 from tasks.ranking import ANN_RECALL, TOP, Ranked
 from tasks.scores import Asked, Scores, scores_of
 from tasks.sets import Questions, questions, sizes_note
+from tasks.spaces import MixedEncoders
 
 PROBES: Final = 200
 """Rows whose neighbours the ANN index is asked for."""
@@ -62,16 +64,22 @@ def measured(
     except ValueError as error:  # a gate holds what could not be computed
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     notes = []
-    versions = [answering(store, dataset, index_table(store, place[0]).open(place[1]), asked, load)]
+    opened = index_table(store, place[0]).open(place[1])
+    own = answering(store, dataset, opened, asked, load)
+    try:
+        versions = [asked_otherwise(store, dataset, own, asked, plan, load)]
+    except (FileNotFoundError, MixedEncoders) as error:
+        return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     if production:
         try:
             opened = index_table(store, production.table).open(production.version)
             other = answering(store, dataset, opened, asked, load)
+            other = asked_otherwise(store, dataset, other, asked, plan, load)
             if why := _unanswerable(other):
                 notes.append(f"Production could not be asked: {why}")
             else:
                 versions.append(other)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, MixedEncoders) as error:
             notes.append(f"Production could not be asked: {error}")
     ours = versions[0]
     measures, refused = _measures(plan, bool(ours.rows.bits))

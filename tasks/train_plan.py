@@ -15,6 +15,7 @@ from models.networks import NETWORKS
 from models.pixels import Transform
 from models.spec import EncoderSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
+from tasks.train_rules import check_compatible
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
@@ -42,6 +43,8 @@ class TrainPlan(Plan):
         "clusters": 0,
         "pooling_options": {},
         "change": 1.0,
+        "compatible_with": "",
+        "compatible_by": "descriptors",
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -85,6 +88,16 @@ class TrainPlan(Plan):
     protocol: str | Protocol | None = Field(
         default=None,
         description="learn from the training set of this protocol and from nothing else",
+    )
+    compatible_with: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{12,64})?$",
+        description="digest of an encoder, or its first 12 letters, whose index is to answer this",
+    )
+    compatible_by: Literal["descriptors", "classes"] = Field(
+        default="descriptors",
+        description="descriptors: says what that one says, and may be small; classes: has its "
+        "classes where they are, and may be better",
     )
     epochs: int = Field(
         default=20,
@@ -161,6 +174,7 @@ class TrainPlan(Plan):
                 "another: set validation, the share of the pictures that choose, say 0.1."
             )
         self._check_whitening()
+        check_compatible(self)
         self.spec()
         return self
 
