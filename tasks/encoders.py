@@ -37,8 +37,7 @@ def load_encoder(
         ValueError: its bytes are not those that its digest names, or its card is another's.
     """
     try:
-        content = store.read(weights_name(digest))
-        said = store.read(_card_name(digest))
+        content, card = store.read(weights_name(digest)), card_of(store, digest)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"The encoder {digest} is not in the store {store.root}: train it again, or bring back "
@@ -46,7 +45,7 @@ def load_encoder(
         ) from error
     from models import weights
 
-    return weights.load(content, device, precision, card=_card(said, digest), digest=digest)
+    return weights.load(content, device, precision, card=card, digest=digest)
 
 
 def the_encoder(store: Store, start: str) -> str:
@@ -68,10 +67,15 @@ def the_encoder(store: Store, start: str) -> str:
     return found[0]
 
 
-def _card(said: bytes, digest: str) -> dict[str, Any]:
-    """The card of encoder DIGEST that SAID holds; one from before cards named theirs will do."""
+def card_of(store: Store, digest: str) -> dict[str, Any]:
+    """The card of the encoder DIGEST in STORE; one from before cards named theirs will do.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged, or another's.
+    """
     try:
-        card = json.loads(said)
+        card = json.loads(store.read(_card_name(digest)))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"The card of encoder {digest[:12]} is damaged: {error}") from error
     if not isinstance(card, dict) or card.get("encoder", digest) != digest:

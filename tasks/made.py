@@ -4,7 +4,7 @@ They are kept in the encoder's cache beside those of images, each under a digest
 made of which image, so that a night embeds what it has not asked before, and nothing else.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,7 +43,12 @@ class Made:
 
 
 def described(
-    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder", what: str
+    store: Store,
+    dataset: str,
+    pictures: Mapping[str, Made],
+    embedder: "Embedder",
+    what: str,
+    scales: Sequence[float] = (),
 ) -> tuple[dict[str, Array], int]:
     """The descriptors of PICTURES by their names, and how many had to be embedded.
 
@@ -53,13 +58,15 @@ def described(
         pictures: by the digest under which the descriptor is kept.
         embedder: makes descriptors.
         what: a word for the name of the cache's part.
+        scales: shares of the encoder's side at which each is embedded, their mean its descriptor;
+            none: at its side alone.
     """
     cache = DescriptorCache(store, embedder.digest)
     vectors = _cached(cache, list(pictures))
     missing = {name: one for name, one in pictures.items() if name not in vectors}
     if missing:
         part = f"{what}-{digest_of(sorted(missing))[:32]}"
-        cache.write(part, _embedded(store, dataset, missing, embedder))
+        cache.write(part, _embedded(store, dataset, missing, embedder, scales))
         vectors |= _cached(cache, list(missing))
     return vectors, len(missing)
 
@@ -96,12 +103,16 @@ def _cached(cache: DescriptorCache, names: list[str]) -> dict[str, Array]:
 
 
 def _embedded(
-    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder"
+    store: Store,
+    dataset: str,
+    pictures: Mapping[str, Made],
+    embedder: "Embedder",
+    scales: Sequence[float],
 ) -> pa.Table:
-    """The descriptors of PICTURES as a part of the cache."""
+    """The descriptors of PICTURES, at SCALES, as a part of the cache."""
     schema = descriptor_schema(embedder.value_type, embedder.width)
     tables = []
-    for names, features in _looked_at(store, dataset, pictures, embedder):
+    for names, features in _looked_at(store, dataset, pictures, embedder, scales):
         vectors = embedder.describe(features)
         flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
         tables.append(
@@ -119,9 +130,13 @@ def _embedded(
 
 
 def _looked_at(
-    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder"
+    store: Store,
+    dataset: str,
+    pictures: Mapping[str, Made],
+    embedder: "Embedder",
+    scales: Sequence[float] = (),
 ) -> Iterator[tuple[list[str], "torch.Tensor"]]:
-    """Names of PICTURES, so many `AT_ONCE`, and their features (n, D)."""
+    """Names of PICTURES, so many `AT_ONCE`, and their features (n, D) at SCALES."""
     import torch
 
     contents = _contents(store, dataset, {one.digest for one in pictures.values()})
@@ -136,8 +151,12 @@ def _looked_at(
     ]
     for start in range(0, len(pending), AT_ONCE):
         group = pending[start : start + AT_ONCE]
-        pixels = torch.stack([embedder.pixels(content) for _, content in group])
-        yield [name for name, _ in group], embedder.features(pixels)
+        files = [content for _, content in group]
+        if scales:
+            features = embedder.at_scales(files, scales)
+        else:
+            features = embedder.features(torch.stack([embedder.pixels(file) for file in files]))
+        yield [name for name, _ in group], features
 
 
 def _contents(store: Store, dataset: str, digests: set[str]) -> Iterator[tuple[str, bytes]]:

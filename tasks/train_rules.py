@@ -39,6 +39,11 @@ def check_compatible(plan: "TrainPlan") -> None:
             "afterwards would move them: choose the descriptor real_valued or binary, and "
             "whitening: none."
         )
+    if plan.learned_bits:
+        raise ValueError(
+            f"{what} has its bits where that encoder has them, and learned_bits would choose among "
+            "them: leave it out."
+        )
     if not plan.epochs:
         raise ValueError(f"{what} has to be learned: set epochs to 1 at least.")
     if plan.validation and not labelled:

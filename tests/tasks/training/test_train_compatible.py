@@ -89,6 +89,10 @@ def test_an_encoder_that_is_not_there_is_named_with_those_that_are(
         ({"method": "simclr"}, "leave method: simclr out"),
         ({"whitening": "pca"}, "whitening: none"),
         ({"epochs": 0}, "set epochs to 1"),
+        (
+            {"descriptor": "binary", "learned_bits": 32, "supervision": "supervised"},
+            "learned_bits would choose",
+        ),
         ({"validation": 0.2}, "leave validation out"),
     ],
 )
