@@ -54,6 +54,11 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
         )
     if refusal := measure(told.metric).refusal(train.descriptor == DescriptorType.BINARY):
         raise ValueError(f"{what}: {told.metric} {refusal}.")
+    if evaluate.real and train.descriptor != DescriptorType.BINARY:
+        raise ValueError(
+            f"evaluate.real compares real numbers with bits, and {train.descriptor} descriptors "
+            "are no bits: set train: {descriptor: binary}, or leave it out."
+        )
     if refusal := evaluate.refusal(train.spec().stored().metric):
         raise ValueError(f"{what}: {refusal}")
     opened = open_dataset(source.dataset, source.root, source.options)

@@ -161,11 +161,6 @@ class EvaluatePlan(Plan):
             check_metric(self.rerank.re_rankings if self.rerank else (), metric)
         except ValueError as error:
             return str(error)
-        if self.real and metric != "hamming":
-            return (
-                "real compares real numbers with bits, and these descriptors are none: set train: "
-                "{descriptor: binary}, or leave it out."
-            )
         if self.scales and metric == "asmk":
             return "scales ask with a mean of vectors, and visual words are none: leave them out."
         return ""
