@@ -16,6 +16,7 @@ from models.networks import NETWORKS
 from models.pixels import Transform
 from models.spec import EncoderSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
+from tasks.train_rules import check_compatible
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
@@ -41,6 +42,8 @@ class TrainPlan(Plan):
         "pooling_options": {},
         "change": 1.0,
         "learned_bits": 0,
+        "compatible_with": "",
+        "compatible_by": "descriptors",
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -89,6 +92,16 @@ class TrainPlan(Plan):
     protocol: str | Protocol | None = Field(
         default=None,
         description="learn from the training set of this protocol and from nothing else",
+    )
+    compatible_with: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{12,64})?$",
+        description="digest of an encoder, or its first 12 letters, whose index is to answer this",
+    )
+    compatible_by: Literal["descriptors", "classes"] = Field(
+        default="descriptors",
+        description="descriptors: says what that one says, and may be small; classes: has its "
+        "classes where they are, and may be better",
     )
     epochs: int = Field(
         default=20,
@@ -170,6 +183,7 @@ class TrainPlan(Plan):
         composition.check_learned_bits(
             self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
         )
+        check_compatible(self)
         self.spec()
         return self
 
