@@ -34,6 +34,12 @@ PACKING: Final = (
     "what an index row stores: a feature of 0 or more is a 1, eight bits a byte, the first feature "
     "in the highest bit"
 )
+DRAWN: Final = (
+    "resized to twice the size and drawn: the lightness (0.299, 0.587, 0.114) blurred by Gaussians "
+    "of 1 and 1.6 pixels, their difference d as -tanh(25 min(d + 0.005, 0)) of ink on white, and "
+    "the mean of each 2 by 2 pixels"
+)
+"""What `models.edges.halved` does, for who does it elsewhere."""
 TOLD: Final = ("licence", "supervision", "dataset", "dataset_version", "code", "created")
 """What a file tells of the encoder's card."""
 
@@ -104,6 +110,7 @@ def said_of(embedder: Embedder, batch: int | None) -> dict[str, Any]:
             **spec.transform.model_dump(mode="json"),
             "resize": "bilinear, antialiased, uint8",
             "before": "turned upright as EXIF says; transparent parts on white",
+            **({"after": DRAWN} if spec.transform.see == "edges" else {}),
         },
         "outputs": {
             "features": {
