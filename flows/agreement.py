@@ -20,8 +20,8 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
 
     Raises:
         ValueError: the protocol of EVALUATE measures on another dataset than SOURCE is, on other
-            splits than it reads, needs other descriptors than TRAIN makes, or TRAIN would learn
-            from its queries; says what would do.
+            splits than it reads, needs other descriptors than TRAIN makes, cannot be re-ranked or
+            scaled as EVALUATE says, or TRAIN would learn from its queries; says what would do.
     """
     taught = train.taught_by
     if taught is not None and taught.dataset != source.dataset:
@@ -49,6 +49,8 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
         )
     if refusal := measure(told.metric).refusal(train.descriptor == DescriptorType.BINARY):
         raise ValueError(f"{what}: {told.metric} {refusal}.")
+    if refusal := evaluate.refusal(train.spec().stored().metric):
+        raise ValueError(f"{what}: {refusal}")
     opened = open_dataset(source.dataset, source.root, source.options)
     splits = opened.options.splits or opened.options.choices(opened.card.splits)
     if _learns_from_queries(told, train, splits):

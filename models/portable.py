@@ -40,8 +40,15 @@ DRAWN: Final = (
     "the mean of each 2 by 2 pixels"
 )
 """What `models.edges.halved` does, for who does it elsewhere."""
+WORDS: Final = (
+    "how long a slot is, then slots: a visual word, and its bits, sixteen a value, the first in "
+    "the highest bit; 65535 fills what is left over"
+)
 TOLD: Final = ("licence", "supervision", "dataset", "dataset_version", "code", "created")
 """What a file tells of the encoder's card."""
+
+MEANS: Final = {"cosine": "what an index row stores", "hamming": PACKING, "asmk": WORDS}
+"""What a row is, by the metric of its index."""
 
 EXAMPLE: Final = 2
 """Pictures that an exporter is shown where the batch is any number: of one it would learn one."""
@@ -122,7 +129,7 @@ def said_of(embedder: Embedder, batch: int | None) -> dict[str, Any]:
                 "dtype": np.dtype(embedder.value_type.to_pandas_dtype()).name,
                 "shape": [images, embedder.width],
                 "metric": embedder.metric,
-                "means": PACKING if binary else "what an index row stores",
+                "means": MEANS[embedder.metric],
             },
         },
         "card": {name: embedder.card[name] for name in TOLD if name in embedder.card},

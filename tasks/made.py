@@ -4,7 +4,7 @@ They are kept in the encoder's cache beside those of images, each under a digest
 made of which image, so that a night embeds what it has not asked before, and nothing else.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +41,12 @@ class Made:
 
 
 def described(
-    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder", what: str
+    store: Store,
+    dataset: str,
+    pictures: Mapping[str, Made],
+    embedder: "Embedder",
+    what: str,
+    scales: Sequence[float] = (),
 ) -> tuple[dict[str, Array], int]:
     """The descriptors of PICTURES by their names, and how many had to be embedded.
 
@@ -51,13 +56,15 @@ def described(
         pictures: by the digest under which the descriptor is kept.
         embedder: makes descriptors.
         what: a word for the name of the cache's part.
+        scales: shares of the encoder's side at which each is embedded, their mean its descriptor;
+            none: at its side alone.
     """
     cache = DescriptorCache(store, embedder.digest)
     vectors = _cached(cache, list(pictures))
     missing = {name: one for name, one in pictures.items() if name not in vectors}
     if missing:
         part = f"{what}-{digest_of(sorted(missing))[:32]}"
-        cache.write(part, _embedded(store, dataset, missing, embedder))
+        cache.write(part, _embedded(store, dataset, missing, embedder, scales))
         vectors |= _cached(cache, list(missing))
     return vectors, len(missing)
 
@@ -70,9 +77,13 @@ def _cached(cache: DescriptorCache, names: list[str]) -> dict[str, Array]:
 
 
 def _embedded(
-    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder"
+    store: Store,
+    dataset: str,
+    pictures: Mapping[str, Made],
+    embedder: "Embedder",
+    scales: Sequence[float],
 ) -> pa.Table:
-    """The descriptors of PICTURES as a part of the cache."""
+    """The descriptors of PICTURES, at SCALES, as a part of the cache."""
     import torch
 
     schema = descriptor_schema(embedder.value_type, embedder.width)
@@ -89,8 +100,12 @@ def _embedded(
     ]
     for start in range(0, len(pending), AT_ONCE):
         group = pending[start : start + AT_ONCE]
-        pixels = torch.stack([embedder.pixels(content) for _, content in group])
-        vectors = embedder.describe(embedder.features(pixels))
+        files = [content for _, content in group]
+        if scales:
+            features = embedder.at_scales(files, scales)
+        else:
+            features = embedder.features(torch.stack([embedder.pixels(file) for file in files]))
+        vectors = embedder.describe(features)
         flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
         tables.append(
             pa.table(

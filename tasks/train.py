@@ -55,6 +55,9 @@ def train(
     known = trained(store, dataset, plan)
     if known is not None and not again:
         return known
+    if plan.learned_bits:
+        whole = train(store, dataset, version, plan.whole, cluster, progress, again=again)
+        return _shortened(store, dataset, version, plan, whole)
     if plan.workers:
         return _on_ray(store, dataset, version, plan, cluster or ClusterPlan())
     from tasks.course import run
@@ -146,6 +149,34 @@ def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: 
     digest = keep_encoder(store, content, card)
     store.write(_plan_name(dataset, plan), _json({"encoder": digest, "dataset": dataset}))
     store.delete(checkpoint_folder(dataset, version, plan))
+    return digest
+
+
+def _shortened(store: Store, dataset: str, version: int, plan: TrainPlan, whole: str) -> str:
+    """The digest of the encoder that makes the best bits of the encoder WHOLE, put into STORE."""
+    from models import canary, weights
+    from tasks.shorten import shorten
+
+    encoder, spec = weights.restored(store.read(_weights_name(whole)))
+    short = shorten(store, dataset, version, plan, encoder.eval(), spec, _device(plan))
+    content = weights.save(short.encoder, short.spec)
+    card = _card(store.read(_card_name(whole)), whole)
+    card |= {
+        "encoder": weights.digest_of(content),
+        "plan": plan.model_dump(mode="json"),
+        "shortened": {
+            "from": whole,
+            "pictures": short.pictures,
+            "order": short.order,
+            "worth": short.worth,
+        },
+        "code": code_revision(),
+        "libraries": library_versions(),
+        "canary": canary.reference(weights.load(content)),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    digest = keep_encoder(store, content, card)
+    store.write(_plan_name(dataset, plan), _json({"encoder": digest, "dataset": dataset}))
     return digest
 
 

@@ -11,6 +11,7 @@ from data.taxonomy import DescriptorType, Network, Supervision
 from models import composition
 from models.aggregation import BAGS
 from models.aggregation.wanted import Pooling, fits, pooling_of
+from models.composition import Whitening
 from models.networks import NETWORKS
 from models.pixels import Sight, Transform
 from models.spec import EncoderSpec, stem_for
@@ -18,9 +19,6 @@ from models.supervision import SUPERVISIONS, Batches, Method
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
-
-
-Whitening = Literal["none", "pca", "learned"]
 
 
 class TrainPlan(Plan):
@@ -44,6 +42,7 @@ class TrainPlan(Plan):
         "change": 1.0,
         "see": "colours",
         "sketches": 0.0,
+        "learned_bits": 0,
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -64,6 +63,11 @@ class TrainPlan(Plan):
     descriptor: DescriptorType = DescriptorType.REAL_VALUED
     dimensions: int = Field(
         default=128, gt=0, description="numbers, or bits, a descriptor; of asmk: bits a visual word"
+    )
+    learned_bits: int = Field(
+        default=0,
+        ge=0,
+        description="of which the best are kept, as many as dimensions says; 0: all that it learns",
     )
     storage: Literal["float32", "float16"] = "float32"
     size: int = Field(default=64, ge=8, le=1024, description="side of a picture, pixels")
@@ -174,29 +178,14 @@ class TrainPlan(Plan):
                 f"see: edges shows every picture as a drawing, and sketches: {self.sketches:g} "
                 "would draw drawings: leave one of them out."
             )
-        self._check_whitening()
+        composition.check_whitening(
+            self.supervision, self.descriptor, self._pooling, self.whitening
+        )
+        composition.check_learned_bits(
+            self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
+        )
         self.spec()
         return self
-
-    def _check_whitening(self) -> None:
-        if self.whitening == "none":
-            return
-        if self.descriptor is DescriptorType.BINARY:
-            raise ValueError(
-                f"whitening: {self.whitening} scales numbers, and of bits only their signs are "
-                "kept: choose whitening: none, or another descriptor."
-            )
-        if BAGS in self.pooling:
-            raise ValueError(
-                f"whitening: {self.whitening} makes one vector of another, and {BAGS} makes none: "
-                "choose whitening: none."
-            )
-        if self.whitening == "learned" and "labels" not in SUPERVISIONS[self.supervision].needs:
-            raise ValueError(
-                "whitening: learned asks which pictures share a class, and "
-                f"{self.supervision} looks at no labels: choose whitening: pca, or a supervision "
-                "that needs labels."
-            )
 
     @field_validator("protocol")
     @classmethod
@@ -251,6 +240,14 @@ class TrainPlan(Plan):
     def purpose(self) -> str:
         """The digest of what is wanted, wherever it is trained."""
         return self.digest_without(WHERE)
+
+    @property
+    def whole(self) -> "TrainPlan":
+        """The training of all bits that are learned, of which this plan keeps the best.
+
+        Plans that differ in how many they keep have one training.
+        """
+        return self.model_copy(update={"dimensions": self.learned_bits, "learned_bits": 0})
 
     @property
     def _pooling(self) -> Pooling:
