@@ -179,5 +179,6 @@ def _teacher(plan: TrainPlan, chosen: Selected, dimensions: int) -> Supervision:
         plan.seed,
         plan.clusters,
         plan.pretrained is not None,
+        plan.sketches,
     )
     return choose(SUPERVISIONS, plan.supervision, "supervision").load()(lesson)
