@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from data.aliases import Alias, Pointer
 from data.indexes import VECTOR, encoder_of, index_names, index_table, metric_of, nearest
 from data.lineage import Lineage, lineage_of, sealed_versions
+from data.probing import Probing
 from data.store import Store
 from tasks.words import Words
 
@@ -48,6 +49,7 @@ class Searcher:
         version: a sealed version of it.
         embedder: the index's encoder if it is loaded already; else it is loaded from the store when
             the first image is asked for.
+        probing: how its ANN index is asked, where that was tuned: `Alias.probing`.
 
     Raises:
         FileNotFoundError: there is no such table or version.
@@ -56,9 +58,14 @@ class Searcher:
     """
 
     def __init__(
-        self, store: Store, table: str, version: int, embedder: "Embedder | None" = None
+        self,
+        store: Store,
+        table: str,
+        version: int,
+        embedder: "Embedder | None" = None,
+        probing: Probing | None = None,
     ) -> None:
-        self.store = store
+        self.store, self.probing = store, probing
         self.dataset = index_table(store, table).open(version)
         lineage = lineage_of(self.dataset)
         if lineage is None:
@@ -148,9 +155,8 @@ class Searcher:
         order = [("_distance", "ascending"), ("key", "ascending")]
         if self.metric == "asmk":
             return [_answer(one.sort_by(order)) for one in self.words.nearest(queries, k, columns)]
-        found = self.dataset.scanner(
-            columns=[*columns, "_distance"], nearest=nearest(self.dataset, queries, k, exact)
-        ).to_table()
+        asked = nearest(self.dataset, queries, k, exact, self.probing)
+        found = self.dataset.scanner([*columns, "_distance"], nearest=asked).to_table()
         if "query_index" not in found.column_names:
             return [_answer(found.sort_by(order))]
         found = found.sort_by([("query_index", "ascending"), *order])
@@ -237,7 +243,7 @@ def previous(store: Store, recipe: str) -> Pointer:
         FileNotFoundError: it never pointed elsewhere, or those versions have been cleaned away.
     """
     gone: list[tuple[str, int]] = []
-    for pointer in reversed(_trail(Alias(store, recipe).history())[:-1]):
+    for pointer in reversed(Alias(store, recipe).trail()[:-1]):
         try:
             index_table(store, pointer.table).open(pointer.version)
         except FileNotFoundError:
@@ -249,18 +255,6 @@ def previous(store: Store, recipe: str) -> Pointer:
         f"{recipe} has no earlier production version to go back to"
         + (f": {lost} was cleaned away." if lost else ".")
     )
-
-
-def _trail(history: Sequence[Pointer]) -> list[Pointer]:
-    """The moves of HISTORY that led to where it ends, without those that a rollback took back."""
-    trail: list[Pointer] = []
-    for pointer in history:
-        if pointer.why == "rolled back":
-            while trail and trail[-1].place != pointer.place:
-                trail.pop()
-        if not trail or trail[-1].place != pointer.place:
-            trail.append(pointer)
-    return trail
 
 
 def _names(lineage: Lineage) -> tuple[str, str, str]:

@@ -28,10 +28,12 @@ def search(
     """Find the images most like QUERY."""
     content = the_bytes(query)
     name, store = the_recipe(recipe).name, the_store()
+    from data.aliases import Alias
     from models.pixels import BadImage
     from tasks.search import Searcher, resolve
 
-    searcher = Searcher(store, *resolve(store, name, at))
+    place = resolve(store, name, at)
+    searcher = Searcher(store, *place, probing=Alias(store, name).probing(place))
     try:
         rows = searcher.search(content, k, exact=exact).to_pylist()
     except BadImage as error:
