@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from data.columns import literal
 from data.indexes import VECTOR, metric_of, nearest, vectors_of
+from data.probing import Probing
 from data.tables import STREAMED_ROWS, rows_at, streamed
 from models.distances import Metric, Nearest, prepared
 from tasks.words import Words
@@ -40,17 +41,20 @@ class Finder:
     Args:
         dataset: the version.
         sql: which of its rows are meant, as a filter of Lance; all where it is empty.
+        probing: how its ANN index is asked, where that was tuned.
     """
 
-    def __init__(self, dataset: lance.LanceDataset, sql: str = "") -> None:
-        self.dataset, self.sql = dataset, sql
+    def __init__(
+        self, dataset: lance.LanceDataset, sql: str = "", probing: Probing | None = None
+    ) -> None:
+        self.dataset, self.sql, self.probing = dataset, sql, probing
         self.metric: Metric = metric_of(dataset.schema)
         self._whole: Finder | None = None
         self._listed = True
 
     def among(self, sql: str) -> "Finder":
         """Those of all rows for which SQL holds, which `data.columns` has made."""
-        found = Finder(self.dataset, sql)
+        found = Finder(self.dataset, sql, self.probing)
         found._whole = self._whole or self
         return found
 
@@ -171,7 +175,7 @@ class Finder:
             columns=[*columns, "_distance"],
             filter=self.sql or None,
             prefilter=True,
-            nearest=nearest(self.dataset, queries, n, exact),
+            nearest=nearest(self.dataset, queries, n, exact, self.probing),
         ).to_table()
         if "query_index" not in found.column_names:
             return [found.sort_by(order)]

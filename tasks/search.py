@@ -12,6 +12,7 @@ from data.conditions import Where
 from data.indexes import VECTOR, encoder_of, index_table, vectors_of
 from data.lineage import Lineage, lineage_of
 from data.manifest import LIVE, manifest
+from data.probing import Probing
 from data.store import Store
 from models.distances import prepared
 from models.reranking import Pictures, check_metric
@@ -58,6 +59,7 @@ class Searcher:
         version: a sealed version of it.
         embedder: the index's encoder if it is loaded already; else it is loaded from the store when
             the first image is asked for.
+        probing: how its ANN index is asked, where that was tuned: `Alias.probing`.
 
     Raises:
         FileNotFoundError: there is no such table or version.
@@ -66,7 +68,12 @@ class Searcher:
     """
 
     def __init__(
-        self, store: Store, table: str, version: int, embedder: "Embedder | None" = None
+        self,
+        store: Store,
+        table: str,
+        version: int,
+        embedder: "Embedder | None" = None,
+        probing: Probing | None = None,
     ) -> None:
         self.store = store
         self.dataset = index_table(store, table).open(version)
@@ -77,7 +84,7 @@ class Searcher:
                 f"choose from {sealed_numbers(store, table)}."
             )
         self.lineage: Lineage = lineage
-        self.finder = Finder(self.dataset)
+        self.finder = Finder(self.dataset, probing=probing)
         self._narrowed: tuple[Where, Finder] | None = None
         self.metric, self.rows = self.finder.metric, self.finder.rows
         self.width: int = self.dataset.schema.field(VECTOR).type.list_size

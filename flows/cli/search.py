@@ -73,6 +73,7 @@ def search(
         raise Misuse("Nothing is asked with: name an image file, or say --labels or --where.")
     by = _steps(rerank)
     name, store = the_recipe(recipe).name, the_store()
+    from data.aliases import Alias
     from models.pixels import BadImage
     from tasks.among import unheld
     from tasks.question import Question
@@ -98,7 +99,8 @@ def search(
         ]
     except ValueError as error:
         raise Misuse(str(error)) from error
-    searcher = Searcher(store, *resolve(store, name, at))
+    place = resolve(store, name, at)
+    searcher = Searcher(store, *place, probing=Alias(store, name).probing(place))
     try:
         answers = [(_said(one), searcher.ask(one).to_pylist()) for one in questions]
     except BadImage as error:
