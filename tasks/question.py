@@ -169,6 +169,13 @@ def _images(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     return embedder.describe(embedder.features(torch.stack(pixels)))
 
 
+def _texts(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The descriptors of queries whose content is words, by the tower for text of the encoder."""
+    embedder = searcher.embedder
+    described: Vectors = embedder.describe(embedder.read([query.content for query in queries]))
+    return described
+
+
 def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     """The contents of queries that are descriptors already."""
     for query in queries:
@@ -182,6 +189,7 @@ def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
 
 FORMS: Final[Mapping[str, Form]] = {
     "image": Form("an image's bytes", _images, lambda query: bytes(query.content)),
+    "text": Form("words that say what is to be seen", _texts),
     "descriptor": Form("a descriptor (width,) of the index's encoder", _descriptors),
 }
 """By the word that a `Query` says."""
