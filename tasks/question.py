@@ -6,7 +6,7 @@ option by which a person says it (`asked_with`).
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -169,6 +169,22 @@ def _images(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     return embedder.describe(embedder.features(torch.stack(pixels)))
 
 
+def _sketches(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The descriptors of queries whose content is a drawing's bytes, as a clean sheet."""
+    from tasks.sketch import clean_sheet
+
+    sheets: list[Query] = []
+    for query in queries:
+        try:
+            sheets.append(replace(query, content=clean_sheet(query.content)))
+        except BadImage as error:
+            raise BadQuery(query, error) from error
+        except ValueError as error:
+            name = query.said or "The query"
+            raise ValueError(f"{name} cannot be searched for: {error}.") from error
+    return _images(searcher, sheets)
+
+
 def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     """The contents of queries that are descriptors already."""
     for query in queries:
@@ -182,6 +198,7 @@ def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
 
 FORMS: Final[Mapping[str, Form]] = {
     "image": Form("an image's bytes", _images, lambda query: bytes(query.content)),
+    "sketch": Form("a drawing's bytes, of whatever pen and paper", _sketches),
     "descriptor": Form("a descriptor (width,) of the index's encoder", _descriptors),
 }
 """By the word that a `Query` says."""

@@ -1,10 +1,11 @@
 """The verb that asks an index: search."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from data.taxonomy import unknown
 from flows.cli import show
 from flows.cli.app import Json, RecipeOption, app, the_bytes, the_recipe, the_store
 from flows.cli.exits import Misuse
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 
+FILES: Final = ("image", "sketch")
+"""Forms of query that a file may be."""
+
 
 @app.command()
 def search(
@@ -23,6 +27,12 @@ def search(
     images: Annotated[
         list[str] | None, typer.Argument(metavar="IMAGE", help="Image files.")
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--as", metavar="FORM", help="What the files are: image; or sketch, a drawing."
+        ),
+    ] = "image",
     together: Annotated[
         bool, typer.Option("--together", help="One answer to all images: what is like all of them.")
     ] = False,
@@ -67,7 +77,7 @@ def search(
 
     Without an image: those that are typical of what --where and --labels leave.
     """
-    asked, away = asked_with(images or ()), _images(unlike or ())
+    asked, away = asked_with(images or (), form), _images(unlike or ())
     among = condition(where, labels)
     if not asked and among is None:
         raise Misuse("Nothing is asked with: name an image file, or say --labels or --where.")
@@ -113,13 +123,15 @@ def search(
     tell(answers, json)
 
 
-def asked_with(images: Sequence[str]) -> "list[Query]":
+def asked_with(images: Sequence[str], form: str = "image") -> "list[Query]":
     """What a person asks with: here a form of `tasks.question.FORMS` gets its option.
 
     Raises:
-        Misuse: a file cannot be read.
+        Misuse: a file cannot be read, or files are of no such FORM.
     """
-    return _images(images)
+    if form not in FILES:
+        raise Misuse(unknown("form of query that is a file", form, FILES))
+    return _images(images, form)
 
 
 def condition(where: str, labels: str) -> "Where | None":
@@ -177,8 +189,8 @@ def _steps(said: str) -> "tuple[Reranking, ...]":
         raise Misuse(str(error)) from error
 
 
-def _images(paths: Sequence[str]) -> "list[Query]":
-    """The image files PATHS as queries."""
+def _images(paths: Sequence[str], form: str = "image") -> "list[Query]":
+    """The image files PATHS as queries of a FORM."""
     from tasks.question import Query
 
-    return [Query("image", the_bytes(path), path) for path in paths]
+    return [Query(form, the_bytes(path), path) for path in paths]
