@@ -12,7 +12,9 @@ from flows.cli.exits import Misuse
 
 if TYPE_CHECKING:
     from data.conditions import Where
+    from data.store import Store
     from models.reranking import Reranking
+    from models.weights import Embedder
     from tasks.question import Query, Question
 
 Rows = list[dict[str, Any]]
@@ -67,6 +69,15 @@ def search(
     labels: Annotated[
         str, typer.Option(help="Only images with these labels: 'dog and not (cat or car)'.")
     ] = "",
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="ENCODER", help="Describe the query by this one, trained to fit the index's."
+        ),
+    ] = "",
+    real: Annotated[
+        bool, typer.Option("--real", help="Ask binary codes with real numbers; exact.")
+    ] = False,
     at: Annotated[
         str, typer.Option(help="An index version, a run, or @prev; production if left out.")
     ] = "production",
@@ -77,7 +88,8 @@ def search(
 
     Without an image: those that are typical of what --where and --labels leave.
     """
-    asked, away = asked_with(images or (), form), _images(unlike or ())
+    asked = asked_with(images or (), form, real)
+    away = _images(unlike or ())
     among = condition(where, labels)
     if not asked and among is None:
         raise Misuse("Nothing is asked with: name an image file, or say --labels or --where.")
@@ -87,7 +99,7 @@ def search(
     from models.pixels import BadImage
     from tasks.among import unheld
     from tasks.question import Question
-    from tasks.search import Searcher
+    from tasks.search import MixedEncoders, Searcher
     from tasks.versions import resolve
 
     try:
@@ -110,7 +122,11 @@ def search(
     except ValueError as error:
         raise Misuse(str(error)) from error
     place = resolve(store, name, at)
-    searcher = Searcher(store, *place, probing=Alias(store, name).probing(place))
+    try:
+        other = _encoder(store, encoder) if encoder else None
+        searcher = Searcher(store, *place, other, Alias(store, name).probing(place))
+    except MixedEncoders as error:
+        raise Misuse(str(error)) from error
     try:
         answers = [(_said(one), searcher.ask(one).to_pylist()) for one in questions]
     except BadImage as error:
@@ -123,7 +139,7 @@ def search(
     tell(answers, json)
 
 
-def asked_with(images: Sequence[str], form: str = "image") -> "list[Query]":
+def asked_with(images: Sequence[str], form: str = "image", real: bool = False) -> "list[Query]":
     """What a person asks with: here a form of `tasks.question.FORMS` gets its option.
 
     Raises:
@@ -131,7 +147,9 @@ def asked_with(images: Sequence[str], form: str = "image") -> "list[Query]":
     """
     if form not in FILES:
         raise Misuse(unknown("form of query that is a file", form, FILES))
-    return _images(images, form)
+    if real and form != "image":
+        raise Misuse(f"--real asks with an image's own numbers: leave --as {form} out.")
+    return _images(images, "real" if real else form)
 
 
 def condition(where: str, labels: str) -> "Where | None":
@@ -194,3 +212,17 @@ def _images(paths: Sequence[str], form: str = "image") -> "list[Query]":
     from tasks.question import Query
 
     return [Query(form, the_bytes(path), path) for path in paths]
+
+
+def _encoder(store: "Store", word: str) -> "Embedder":
+    """The encoder whose digest begins with WORD.
+
+    Raises:
+        Misuse: there is none in STORE, or several; names what there is.
+    """
+    from tasks.encoders import load_encoder, the_encoder
+
+    try:
+        return load_encoder(store, the_encoder(store, word))
+    except (FileNotFoundError, ValueError) as error:
+        raise Misuse(str(error)) from error
