@@ -126,6 +126,8 @@ def search(
         other = _encoder(store, encoder) if encoder else None
         searcher = Searcher(store, *place, other, Alias(store, name).probing(place))
     except MixedEncoders as error:
+        if not encoder:  # nobody chose it: the index contradicts itself
+            raise
         raise Misuse(str(error)) from error
     try:
         answers = [(_said(one), searcher.ask(one).to_pylist()) for one in questions]
