@@ -34,6 +34,12 @@ PACKING: Final = (
     "what an index row stores: a feature of 0 or more is a 1, eight bits a byte, the first feature "
     "in the highest bit"
 )
+DRAWN: Final = (
+    "resized to twice the size and drawn: the lightness (0.299, 0.587, 0.114) blurred by Gaussians "
+    "of 1 and 1.6 pixels, their difference d as -tanh(25 min(d + 0.005, 0)) of ink on white, and "
+    "the mean of each 2 by 2 pixels"
+)
+"""What `models.edges.halved` does, for who does it elsewhere."""
 WORDS: Final = (
     "how long a slot is, then slots: a visual word, and its bits, sixteen a value, the first in "
     "the highest bit; 65535 fills what is left over"
@@ -111,6 +117,7 @@ def said_of(embedder: Embedder, batch: int | None) -> dict[str, Any]:
             **spec.transform.model_dump(mode="json"),
             "resize": "bilinear, antialiased, uint8",
             "before": "turned upright as EXIF says; transparent parts on white",
+            **({"after": DRAWN} if spec.transform.see == "edges" else {}),
         },
         "outputs": {
             "features": {

@@ -17,7 +17,7 @@ from data.plan import digest_of
 from data.probing import Probing
 from data.store import Store
 from tasks.depth import Rows
-from tasks.made import Made, described
+from tasks.made import Made, described, whole
 from tasks.queries import Array, fingerprints
 from tasks.sets import Questions
 
@@ -127,7 +127,7 @@ def _embedded(
             box = box and {side: float(box[side]) for side in ("x", "y", "width", "height")}
             said = [SCALED, digest, box, *scales] if scales else [CROP, digest, box]
             name = digest_of(said)
-            made[name] = Made(digest, partial(cut, box=box) if box else _whole)
+            made[name] = Made(digest, partial(cut, box=box) if box else whole)
             of_query[number] = name
     if not made:
         return version
@@ -145,11 +145,6 @@ def _places(keys: pa.Array, among: pa.Array) -> Array:
     """The place of each of KEYS AMONG others, (C,); -1 where it is none of them."""
     found = pc.fill_null(pc.index_in(keys, value_set=among), -1)
     return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
-
-
-def _whole(content: bytes, side: int) -> bytes:
-    """CONTENT itself."""
-    return content
 
 
 def cut(content: bytes, side: int, box: Mapping[str, float]) -> bytes:

@@ -64,7 +64,13 @@ def lost(one: Measure) -> str:
 class EvaluatePlan(Plan):
     """How the versions of an index are measured."""
 
-    later: ClassVar[Mapping[str, Any]] = {"measures": [], "rerank": None, "scales": []}
+    later: ClassVar[Mapping[str, Any]] = {
+        "measures": [],
+        "rerank": None,
+        "scales": [],
+        "asked_by": "",
+        "real": False,
+    }
 
     queries: int | None = Field(
         default=None,
@@ -92,6 +98,15 @@ class EvaluatePlan(Plan):
         default=(),
         description="shares of the encoder's side at which the queries of a named protocol are "
         "embedded, their mean asks: [0.7071, 1, 1.4142]; none: as they are stored",
+    )
+    asked_by: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{12,64})?$",
+        description="digest of an encoder, or its first 12 letters, that describes the queries; it "
+        "must have been trained to be compatible with that of the index",
+    )
+    real: bool = Field(
+        default=False, description="queries of binary codes stay real numbers, and rows are bits"
     )
     k: int = Field(default=100, ge=TOP, description="ranks counted where no protocol says them")
     examples: int = Field(default=12, ge=0, description="queries whose answers the report shows")
@@ -126,6 +141,11 @@ class EvaluatePlan(Plan):
             )
         if refusal := RELEVANCES[told.relevance].refusal or measure(told.metric).kind.refusal:
             raise ValueError(f"{self.name} {refusal}")
+        if (told.crop or self.scales) and (self.asked_by or self.real):
+            raise ValueError(
+                f"{self.name} asks with {'boxes' if told.crop else 'pictures at scales'}, and "
+                "asked_by and real with whole pictures: leave the one or the other out."
+            )
         for word in (*told.also, *self.measures):
             measure(word)
         if self.rerank and (why := lost(measure(told.metric))):
@@ -154,9 +174,12 @@ class EvaluatePlan(Plan):
 
     @property
     def name(self) -> str:
-        """What the protocol is called; one that is written out, by the digest of what it says."""
+        """What the protocol is called; one that is written out, by the digest of what it says.
+
+        That of a kind of retrieval bears the kind's word.
+        """
         if isinstance(self.protocol, Protocol):
-            return f"own-{self.protocol.digest[:12]}"
+            return f"{self.protocol.retrieval or 'own'}-{self.protocol.digest[:12]}"
         return self.protocol
 
     @property
@@ -167,6 +190,10 @@ class EvaluatePlan(Plan):
             how.append(f"at most {self.queries:,} queries")
         if self.scales:
             how.append(f"asked at {' + '.join(f'{scale:.3g}' for scale in self.scales)}")
+        if self.asked_by:
+            how.append(f"queries by {self.asked_by[:12]}")
+        if self.real:
+            how.append("real-valued queries")
         if self.rerank is not None:
             how.append(self.rerank.title)
         return f"{self.name} ({', '.join(how)})" if how else self.name

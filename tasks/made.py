@@ -19,6 +19,8 @@ from data.plan import digest_of
 from data.store import Store
 
 if TYPE_CHECKING:
+    import torch
+
     from models.weights import Embedder
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -69,6 +71,30 @@ def described(
     return vectors, len(missing)
 
 
+def whole(content: bytes, side: int) -> bytes:
+    """The picture in CONTENT as it is; SIDE, of what the encoder will see, decides nothing."""
+    return content
+
+
+def features_of(
+    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder"
+) -> dict[str, Array]:
+    """The features (D,) float32 of PICTURES by their names, before they are made into what is kept.
+
+    They are kept nowhere, so each time costs as many embeddings.
+
+    Args:
+        store: holds the images' bytes.
+        dataset: whose images they are.
+        pictures: by any name.
+        embedder: makes features.
+    """
+    found: dict[str, Array] = {}
+    for names, features in _looked_at(store, dataset, pictures, embedder):
+        found |= zip(names, features.numpy(), strict=True)
+    return found
+
+
 def _cached(cache: DescriptorCache, names: list[str]) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for batch in cache.read(pa.array(names, pa.string())):
@@ -84,10 +110,35 @@ def _embedded(
     scales: Sequence[float],
 ) -> pa.Table:
     """The descriptors of PICTURES, at SCALES, as a part of the cache."""
-    import torch
-
     schema = descriptor_schema(embedder.value_type, embedder.width)
     tables = []
+    for names, features in _looked_at(store, dataset, pictures, embedder, scales):
+        vectors = embedder.describe(features)
+        flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
+        tables.append(
+            pa.table(
+                {
+                    "digest": names,
+                    VECTOR: pa.FixedSizeListArray.from_arrays(flat, embedder.width),
+                    "reason": [""] * len(names),
+                    "decoder": [""] * len(names),
+                },
+                schema=schema,
+            )
+        )
+    return pa.concat_tables(tables)
+
+
+def _looked_at(
+    store: Store,
+    dataset: str,
+    pictures: Mapping[str, Made],
+    embedder: "Embedder",
+    scales: Sequence[float] = (),
+) -> Iterator[tuple[list[str], "torch.Tensor"]]:
+    """Names of PICTURES, so many `AT_ONCE`, and their features (n, D) at SCALES."""
+    import torch
+
     contents = _contents(store, dataset, {one.digest for one in pictures.values()})
     side = embedder.spec.transform.size
     of_image: dict[str, list[str]] = {}
@@ -105,20 +156,7 @@ def _embedded(
             features = embedder.at_scales(files, scales)
         else:
             features = embedder.features(torch.stack([embedder.pixels(file) for file in files]))
-        vectors = embedder.describe(features)
-        flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
-        tables.append(
-            pa.table(
-                {
-                    "digest": [name for name, _ in group],
-                    VECTOR: pa.FixedSizeListArray.from_arrays(flat, embedder.width),
-                    "reason": [""] * len(group),
-                    "decoder": [""] * len(group),
-                },
-                schema=schema,
-            )
-        )
-    return pa.concat_tables(tables)
+        yield [name for name, _ in group], features
 
 
 def _contents(store: Store, dataset: str, digests: set[str]) -> Iterator[tuple[str, bytes]]:

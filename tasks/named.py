@@ -15,6 +15,7 @@ from data.store import Store
 from models import metrics
 from models.measures import Measure, measure
 from tasks.answering import Answering, Load, answering
+from tasks.asymmetric import asked_otherwise
 from tasks.depth import Depth, depth
 from tasks.evaluate_plan import EvaluatePlan, RerankPlan, lost
 from tasks.health import has_ann
@@ -25,6 +26,7 @@ from tasks.reranked import Reranked
 from tasks.scores import Asked, Scores, scores_of
 from tasks.sets import Questions, questions, sizes_note
 from tasks.shown import Shown
+from tasks.spaces import MixedEncoders
 
 PROBES: Final = 200
 """Rows whose neighbours the ANN index is asked for."""
@@ -71,17 +73,22 @@ def measured(
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     notes = []
     opened = index_table(store, place[0]).open(place[1])
-    versions = [answering(store, dataset, opened, asked, load, plan.scales, probing)]
+    own = answering(store, dataset, opened, asked, load, plan.scales, probing)
+    try:
+        versions = [asked_otherwise(store, dataset, own, asked, plan, load)]
+    except (FileNotFoundError, MixedEncoders) as error:
+        return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     if production:
         try:
             opened = index_table(store, production.table).open(production.version)
             theirs = production.probing
             other = answering(store, dataset, opened, asked, load, plan.scales, theirs)
+            other = asked_otherwise(store, dataset, other, asked, plan, load)
             if why := _unanswerable(other, plan):
                 notes.append(f"Production could not be asked: {why}")
             else:
                 versions.append(other)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, MixedEncoders) as error:
             notes.append(f"Production could not be asked: {error}")
     ours = versions[0]
     measures, refused = _measures(plan, bool(ours.rows.bits), beside or ())

@@ -13,9 +13,10 @@ from models.aggregation import BAGS
 from models.aggregation.wanted import Pooling, fits, pooling_of
 from models.composition import Whitening
 from models.networks import NETWORKS
-from models.pixels import Transform
+from models.pixels import Sight, Transform
 from models.spec import EncoderSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
+from tasks.train_rules import check_compatible
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
@@ -40,7 +41,11 @@ class TrainPlan(Plan):
         "clusters": 0,
         "pooling_options": {},
         "change": 1.0,
+        "see": "colours",
+        "sketches": 0.0,
         "learned_bits": 0,
+        "compatible_with": "",
+        "compatible_by": "descriptors",
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -70,6 +75,10 @@ class TrainPlan(Plan):
     storage: Literal["float32", "float16"] = "float32"
     size: int = Field(default=64, ge=8, le=1024, description="side of a picture, pixels")
     fit: Literal["squash", "crop"] = "squash"
+    see: Sight = Field(
+        default="colours",
+        description="edges: every picture, photographs and what asks for them, as a line drawing",
+    )
     width: int = Field(default=32, gt=0, description="channels of the first stage")
     depth: int = Field(default=1, gt=0, description="blocks a stage")
     pooling: str = Field(
@@ -89,6 +98,16 @@ class TrainPlan(Plan):
     protocol: str | Protocol | None = Field(
         default=None,
         description="learn from the training set of this protocol and from nothing else",
+    )
+    compatible_with: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{12,64})?$",
+        description="digest of an encoder, or its first 12 letters, whose index is to answer this",
+    )
+    compatible_by: Literal["descriptors", "classes"] = Field(
+        default="descriptors",
+        description="descriptors: says what that one says, and may be small; classes: has its "
+        "classes where they are, and may be better",
     )
     epochs: int = Field(
         default=20,
@@ -130,6 +149,9 @@ class TrainPlan(Plan):
     change: float = Field(
         default=1.0, ge=0, le=1, description="how much gently changed views are changed; 0: not"
     )
+    sketches: float = Field(
+        default=0.0, ge=0, le=1, description="share of the views that are shown as line drawings"
+    )
     seed: int = Field(default=0, ge=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     device: str = Field(
@@ -164,12 +186,18 @@ class TrainPlan(Plan):
                 "patience waits for a better epoch, and without validation none is better than "
                 "another: set validation, the share of the pictures that choose, say 0.1."
             )
+        if self.sketches and self.see == "edges":
+            raise ValueError(
+                f"see: edges shows every picture as a drawing, and sketches: {self.sketches:g} "
+                "would draw drawings: leave one of them out."
+            )
         composition.check_whitening(
             self.supervision, self.descriptor, self._pooling, self.whitening
         )
         composition.check_learned_bits(
             self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
         )
+        check_compatible(self)
         self.spec()
         return self
 
@@ -258,5 +286,5 @@ class TrainPlan(Plan):
             descriptor=self.descriptor,
             dimensions=dimensions,
             storage=self.storage,
-            transform=Transform(size=self.size, fit=self.fit),
+            transform=Transform(size=self.size, fit=self.fit, see=self.see),
         )
