@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from data.aliases import Pointer
 from data.indexes import index_table
+from data.probing import Probing
 from data.store import Store
 from models import metrics
 from models.measures import Measure, measure
@@ -41,6 +42,7 @@ def measured(
     load: Load,
     started: float,
     beside: Sequence[str] | None = None,
+    probing: Probing | None = None,
 ) -> Scores:
     """How well the index version PLACE searches by the named protocol of PLAN, and PRODUCTION.
 
@@ -57,6 +59,7 @@ def measured(
         load: gives an encoder by its digest, where a box is to be cut out and embedded.
         started: when the measuring began.
         beside: measures that are taken too; where given, what single queries are worth is kept.
+        probing: how the ANN index of PLACE is asked, where that was tuned.
 
     What cannot be asked, such as sets that the dataset is too small for, is said in the notes.
     """
@@ -70,7 +73,6 @@ def measured(
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     notes = []
     opened = index_table(store, place[0]).open(place[1])
-    probing = production.probing_of(place[0]) if production else None
     own = answering(store, dataset, opened, asked, load, plan.scales, probing)
     try:
         versions = [asked_otherwise(store, dataset, own, asked, plan, load)]
@@ -79,8 +81,8 @@ def measured(
     if production:
         try:
             opened = index_table(store, production.table).open(production.version)
-            probing = production.probing
-            other = answering(store, dataset, opened, asked, load, plan.scales, probing)
+            theirs = production.probing
+            other = answering(store, dataset, opened, asked, load, plan.scales, theirs)
             other = asked_otherwise(store, dataset, other, asked, plan, load)
             if why := _unanswerable(other, plan):
                 notes.append(f"Production could not be asked: {why}")
