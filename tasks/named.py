@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Final
 
+import lance
 import numpy as np
 import pyarrow as pa
 
@@ -148,10 +149,7 @@ def _ranked(
     if not held.all() or (together != version.there).any():
         headline = [one for one in measures if one.name == asked.protocol.metric]
         shared = _depth(version, asked, headline, held, together, again).values
-    served = 1.0
-    if has_ann(version.dataset):
-        probe = exact_probe(version.dataset, PROBES)
-        served = recall(version.dataset, probe, version.probing)
+    served = served_recall(version.dataset, version.probing)
     numbers = np.unique(whole.answers[whole.answers >= 0])
     keys = asked.database.take(pa.array(version.places[numbers])).to_pylist()
     return Ranked(
@@ -162,6 +160,13 @@ def _ranked(
         whole.right,
         whole.plain,
     )
+
+
+def served_recall(dataset: lance.LanceDataset, probing: Probing | None) -> float:
+    """The recall of the ANN index of DATASET among its own rows, by PROBING; 1 without one."""
+    if not has_ann(dataset):
+        return 1.0
+    return recall(dataset, exact_probe(dataset, PROBES), probing)
 
 
 def _looks(plan: RerankPlan | None) -> bool:
@@ -241,6 +246,6 @@ def _differences(
         notes.append(f"{lost:,} pictures of the database of {plan.name} are not in the index.")
     if not scores.queries:
         notes.append(f"No query of {plan.name} has an answer in its database.")
-    if note := sizes_note(plan.name, asked, scores.queries):
+    if note := sizes_note(plan.name, asked.protocol, asked.sets, scores.queries):
         notes.append(note)
     return notes
