@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from data.indexes import VECTOR, encoder_of, metric_of, vectors_of
 from data.plan import digest_of
+from data.probing import Probing
 from data.store import Store
 from tasks.depth import Rows
 from tasks.made import Made, described, whole
@@ -43,6 +44,7 @@ class Answering:
         vectors: (Q, width) descriptors of the queries; zeros where `there` is False.
         there: (Q,) bool, queries that it can be asked.
         embedded: pictures that had to be embedded for that.
+        probing: how its ANN index is asked, where that was tuned.
     """
 
     dataset: lance.LanceDataset
@@ -52,6 +54,7 @@ class Answering:
     vectors: Array
     there: Array
     embedded: int
+    probing: Probing | None = None
 
 
 def answering(
@@ -61,6 +64,7 @@ def answering(
     asked: Questions,
     load: Load,
     scales: Sequence[float] = (),
+    probing: Probing | None = None,
 ) -> Answering:
     """What the index version OPENED holds of what is ASKED; streams its rows once.
 
@@ -71,6 +75,7 @@ def answering(
         asked: queries and database.
         load: gives an encoder by its digest.
         scales: at which queries are embedded; none: as they are stored.
+        probing: how the ANN index of the version is asked, where that was tuned.
     """
     width = opened.schema.field(VECTOR).type.list_size
     metric = metric_of(opened.schema)
@@ -94,7 +99,7 @@ def answering(
             vectors[number[number >= 0]] = vectors_of(mine[VECTOR])
             there[number[number >= 0]] = True
     found = Answering(
-        opened, rows, np.concatenate(places), np.concatenate(images), vectors, there, 0
+        opened, rows, np.concatenate(places), np.concatenate(images), vectors, there, 0, probing
     )
     if not asked.protocol.crop and (not scales or metric == "asmk"):
         return found

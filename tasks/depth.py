@@ -87,11 +87,13 @@ class Depth:
     Args:
         values: each measure by its name, (Q,).
         answers: (Q, TOP) the numbers of the nearest rows that may answer, -1 for none.
+        right: (Q, TOP) whether they are relevant.
         plain: what the measures would be without a re-ranking; empty where there is none.
     """
 
     values: dict[str, Array]
     answers: Array
+    right: Array
     plain: dict[str, Array] = field(default_factory=dict)
 
 
@@ -118,7 +120,7 @@ def depth(
     queries = rows.prepared(asked)
     blocks = [slice(start, start + size) for start in range(0, len(queries), size)]
 
-    def block(here: slice) -> tuple[list[list[Array]], list[list[Array]], Array]:
+    def block(here: slice) -> tuple[list[list[Array]], list[list[Array]], Array, Array]:
         grades, top = judged.grades(here), judged.truth.top
         if rows.bits:
             apart = differing(queries[here], rows.vectors)
@@ -139,7 +141,9 @@ def depth(
             )
             bounds = _bounds(apart, grades <= top)
             parts = [[one.part(some) for one in measures] for some in _levels(apart, grades, top)]
-        return parts, plain, _nearest(apart, grades <= top, bounds, images)
+        answers = _nearest(apart, grades <= top, bounds, images)
+        right = (answers >= 0) & (np.take_along_axis(grades, np.maximum(answers, 0), axis=1) > 0)
+        return parts, plain, answers, right
 
     with one_thread(), ThreadPoolExecutor(cores()) as pool:
         done = list(pool.map(block, blocks))
@@ -151,9 +155,10 @@ def depth(
         }
 
     return Depth(
-        joined([part for found, _, _ in done for part in found]),
-        np.concatenate([answers for _, _, answers in done]),
-        joined([part for _, found, _ in done for part in found]) if again else {},
+        joined([part for found, *_ in done for part in found]),
+        np.concatenate([answers for *_, answers, _ in done]),
+        np.concatenate([right for *_, right in done]),
+        joined([part for _, found, *_ in done for part in found]) if again else {},
     )
 
 

@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 
 from data.columns import literal
 from data.indexes import VECTOR, metric_of, nearest, vectors_of
+from data.probing import Probing
 from data.tables import STREAMED_ROWS, rows_at, streamed
 from models.distances import Metric, Nearest, prepared
+from tasks.adc import nearest_codes
 from tasks.words import Words
 
 Vectors = np.ndarray[Any, np.dtype[Any]]
@@ -40,17 +42,20 @@ class Finder:
     Args:
         dataset: the version.
         sql: which of its rows are meant, as a filter of Lance; all where it is empty.
+        probing: how its ANN index is asked, where that was tuned.
     """
 
-    def __init__(self, dataset: lance.LanceDataset, sql: str = "") -> None:
-        self.dataset, self.sql = dataset, sql
+    def __init__(
+        self, dataset: lance.LanceDataset, sql: str = "", probing: Probing | None = None
+    ) -> None:
+        self.dataset, self.sql, self.probing = dataset, sql, probing
         self.metric: Metric = metric_of(dataset.schema)
         self._whole: Finder | None = None
         self._listed = True
 
     def among(self, sql: str) -> "Finder":
         """Those of all rows for which SQL holds, which `data.columns` has made."""
-        found = Finder(self.dataset, sql)
+        found = Finder(self.dataset, sql, self.probing)
         found._whole = self._whole or self
         return found
 
@@ -93,13 +98,18 @@ class Finder:
         """The N rows nearest to each of QUERIES (Q, width), all rows where there are no more.
 
         Args:
-            queries: descriptors as they are stored.
+            queries: descriptors as they are stored; of codes also real numbers (Q, 8 width), which
+                are compared with every row as `tasks.adc` does.
             n: how many.
             exact: compare with every row, whatever ANN index there is.
             vectors: whether the rows' descriptors are told too.
         """
         columns = [*COLUMNS, VECTOR] if vectors else list(COLUMNS)
-        if not self._listed and self.metric != "asmk":
+        if self.metric == "hamming" and queries.dtype != np.uint8:
+            mask = self.mask if self._whole else None
+            return nearest_codes(self.dataset, queries, n, columns, mask)
+        stored = self.metric == "cosine" or queries.dtype == np.uint8  # no others are compared here
+        if not self._listed and stored:
             return [self._compared(query, n).select([*columns, "_distance"]) for query in queries]
         answers = self._asked(queries, n, exact, columns)
         if not exact:  # an index that probes some partitions may hold back rows that are there
@@ -171,7 +181,7 @@ class Finder:
             columns=[*columns, "_distance"],
             filter=self.sql or None,
             prefilter=True,
-            nearest=nearest(self.dataset, queries, n, exact),
+            nearest=nearest(self.dataset, queries, n, exact, self.probing),
         ).to_table()
         if "query_index" not in found.column_names:
             return [found.sort_by(order)]

@@ -18,9 +18,14 @@ from models.pixels import BadImage
 from models.reranking import Reranking
 
 if TYPE_CHECKING:
+    import torch
+
     from tasks.search import Searcher
 
 Vectors = np.ndarray[Any, np.dtype[Any]]
+
+REAL: Final = "real"
+"""The form of an image that is not made into bits before it asks."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,16 @@ def descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
 
 def _images(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     """The descriptors of queries whose content is an image's bytes."""
+    return searcher.embedder.describe(_features(searcher, queries))
+
+
+def _reals(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The features (Q, D) of images, before they would become descriptors."""
+    return np.asarray(_features(searcher, queries).numpy(), np.float32)
+
+
+def _features(searcher: "Searcher", queries: Sequence[Query]) -> "torch.Tensor":
+    """The features (Q, D) of queries whose content is an image's bytes."""
     import torch
 
     embedder = searcher.embedder
@@ -166,7 +181,7 @@ def _images(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
             pixels.append(embedder.pixels(query.content))
         except BadImage as error:
             raise BadQuery(query, error) from error
-    return embedder.describe(embedder.features(torch.stack(pixels)))
+    return embedder.features(torch.stack(pixels))
 
 
 def _sketches(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
@@ -185,6 +200,13 @@ def _sketches(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     return _images(searcher, sheets)
 
 
+def _texts(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The descriptors of queries whose content is words, by the tower for text of the encoder."""
+    embedder = searcher.embedder
+    described: Vectors = embedder.describe(embedder.read([query.content for query in queries]))
+    return described
+
+
 def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     """The contents of queries that are descriptors already."""
     for query in queries:
@@ -199,6 +221,12 @@ def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
 FORMS: Final[Mapping[str, Form]] = {
     "image": Form("an image's bytes", _images, lambda query: bytes(query.content)),
     "sketch": Form("a drawing's bytes, of whatever pen and paper", _sketches),
+    REAL: Form(
+        "an image's bytes, whose real numbers ask an index of binary codes",
+        _reals,
+        lambda query: bytes(query.content),
+    ),
+    "text": Form("words that say what is to be seen", _texts),
     "descriptor": Form("a descriptor (width,) of the index's encoder", _descriptors),
 }
 """By the word that a `Query` says."""

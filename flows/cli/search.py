@@ -12,7 +12,9 @@ from flows.cli.exits import Misuse
 
 if TYPE_CHECKING:
     from data.conditions import Where
+    from data.store import Store
     from models.reranking import Reranking
+    from models.weights import Embedder
     from tasks.question import Query, Question
 
 Rows = list[dict[str, Any]]
@@ -41,6 +43,10 @@ def search(
         typer.Option("--not", metavar="IMAGE", help="An image whose like is not wanted."),
     ] = None,
     beta: Annotated[float, typer.Option(min=0, help="How much those of --not count.")] = 0.5,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORDS", help="Words that say what to look for; may be repeated."),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many images to find.")] = 10,
     offset: Annotated[
         int, typer.Option(min=0, help="Leave out so many from the front, for the next page.")
@@ -67,26 +73,39 @@ def search(
     labels: Annotated[
         str, typer.Option(help="Only images with these labels: 'dog and not (cat or car)'.")
     ] = "",
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="ENCODER", help="Describe the query by this one, trained to fit the index's."
+        ),
+    ] = "",
+    real: Annotated[
+        bool, typer.Option("--real", help="Ask binary codes with real numbers; exact.")
+    ] = False,
     at: Annotated[
         str, typer.Option(help="An index version, a run, or @prev; production if left out.")
     ] = "production",
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every row.")] = False,
     json: Json = False,
 ) -> None:
-    """Find the images most like IMAGE; of several, those most like each.
+    """Find the images most like IMAGE, or of which --text is true; of several, those of each.
 
-    Without an image: those that are typical of what --where and --labels leave.
+    Without either: those that are typical of what --where and --labels leave.
     """
-    asked, away = asked_with(images or (), form), _images(unlike or ())
+    asked = asked_with(images or (), form, real, text or ())
+    away = _images(unlike or ())
     among = condition(where, labels)
     if not asked and among is None:
-        raise Misuse("Nothing is asked with: name an image file, or say --labels or --where.")
+        raise Misuse(
+            "Nothing is asked with: name an image file, or say --text, --labels or --where."
+        )
     by = _steps(rerank)
     name, store = the_recipe(recipe).name, the_store()
+    from data.aliases import Alias
     from models.pixels import BadImage
     from tasks.among import unheld
     from tasks.question import Question
-    from tasks.search import Searcher
+    from tasks.search import MixedEncoders, Searcher
     from tasks.versions import resolve
 
     try:
@@ -108,7 +127,14 @@ def search(
         ]
     except ValueError as error:
         raise Misuse(str(error)) from error
-    searcher = Searcher(store, *resolve(store, name, at))
+    place = resolve(store, name, at)
+    try:
+        other = _encoder(store, encoder) if encoder else None
+        searcher = Searcher(store, *place, other, Alias(store, name).probing(place))
+    except MixedEncoders as error:
+        if not encoder:  # nobody chose it: the index contradicts itself
+            raise
+        raise Misuse(str(error)) from error
     try:
         answers = [(_said(one), searcher.ask(one).to_pylist()) for one in questions]
     except BadImage as error:
@@ -121,15 +147,22 @@ def search(
     tell(answers, json)
 
 
-def asked_with(images: Sequence[str], form: str = "image") -> "list[Query]":
+def asked_with(
+    images: Sequence[str], form: str = "image", real: bool = False, texts: Sequence[str] = ()
+) -> "list[Query]":
     """What a person asks with: here a form of `tasks.question.FORMS` gets its option.
 
     Raises:
         Misuse: a file cannot be read, or files are of no such FORM.
     """
+    from tasks.question import Query
+
     if form not in FILES:
         raise Misuse(unknown("form of query that is a file", form, FILES))
-    return _images(images, form)
+    if real and form != "image":
+        raise Misuse(f"--real asks with an image's own numbers: leave --as {form} out.")
+    said = [Query("text", words, words) for words in texts]
+    return [*_images(images, "real" if real else form), *said]
 
 
 def condition(where: str, labels: str) -> "Where | None":
@@ -192,3 +225,17 @@ def _images(paths: Sequence[str], form: str = "image") -> "list[Query]":
     from tasks.question import Query
 
     return [Query(form, the_bytes(path), path) for path in paths]
+
+
+def _encoder(store: "Store", word: str) -> "Embedder":
+    """The encoder whose digest begins with WORD.
+
+    Raises:
+        Misuse: there is none in STORE, or several; names what there is.
+    """
+    from tasks.encoders import load_encoder, the_encoder
+
+    try:
+        return load_encoder(store, the_encoder(store, word))
+    except (FileNotFoundError, ValueError) as error:
+        raise Misuse(str(error)) from error
