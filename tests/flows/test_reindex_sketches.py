@@ -67,6 +67,7 @@ def asked_by(recipe: str, bare: Album, root: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("recipe", "folder", "margins"),
