@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from data.adapters import DATASETS, open_dataset
 from data.plan import Plan
 from data.taxonomy import unknown
 from flows.agreement import check_protocol
@@ -59,12 +58,12 @@ class Recipe(Plan):
     @field_validator("source")
     @classmethod
     def _readable(cls, source: SourcePlan) -> SourcePlan:
-        open_dataset(source.dataset, source.root, source.options)  # reads nothing
+        source.opened()  # reads nothing
         return source
 
     @model_validator(mode="after")
     def _teachable(self) -> "Recipe":
-        card = DATASETS[self.source.dataset].card
+        card = self.source.opened().card
         check_annotations(
             self.train.supervision, card.annotations, self.source.dataset, card.supervisions
         )

@@ -18,6 +18,7 @@ from models.distances import between, differing, prepared, words_of
 from models.levels import Levels
 from models.measures import Measure
 from tasks.crew import cores
+from tasks.parts import Parts
 from tasks.queries import Array
 from tasks.ranking import TOP
 from tasks.worker import one_thread
@@ -86,7 +87,12 @@ class Depth:
 
 
 def depth(
-    rows: Rows, images: Array, asked: Array, judged: Judged, measures: Sequence[Measure]
+    rows: Rows,
+    images: Array,
+    asked: Array,
+    judged: Judged,
+    measures: Sequence[Measure],
+    parts: Parts | None = None,
 ) -> Depth:
     """The MEASURES of the queries ASKED over all ranks of ROWS.
 
@@ -96,31 +102,40 @@ def depth(
         asked: (Q, width) the queries' descriptors, as they are stored.
         judged: which rows answer which query.
         measures: what is computed.
+        parts: which rows are parts of one picture, and so one answer; None: each is its own.
     """
     size = max(1, PAIRS // max(1, rows.count))
     size = min(size, CODES) if rows.bits else size
     queries = rows.prepared(asked)
     blocks = [slice(start, start + size) for start in range(0, len(queries), size)]
+    first = images if parts is None else parts.first(images)
 
     def block(here: slice) -> tuple[list[list[Array]], Array]:
         grades, top = judged.grades(here), judged.truth.top
         if rows.bits:
-            apart = differing(queries[here], rows.vectors)
+            each = differing(queries[here], rows.vectors)
+        else:
+            each = between(queries[here], rows.vectors, "cosine")
+        apart = each
+        if parts is not None:
+            apart, grades = parts.nearest(each), parts.best(grades)
+        if rows.bits:
             levels = [Levels.of_codes(apart, grades, top, rows.bits)]
             bounds = (np.cumsum(levels[0].counts, axis=1) < TOP).sum(axis=1)
         else:
-            apart = between(queries[here], rows.vectors, "cosine")
             levels = _levels(apart, grades, top)
             bounds = _bounds(apart, grades <= top)
-        parts = [[one.part(some) for one in measures] for some in levels]
-        return parts, _nearest(apart, grades <= top, bounds, images)
+        found = _nearest(apart, grades <= top, bounds, first)
+        if parts is not None:
+            found = parts.rows_of(found, each)
+        return [[one.part(some) for one in measures] for some in levels], found
 
     with one_thread(), ThreadPoolExecutor(cores()) as pool:
         done = list(pool.map(block, blocks))
-    parts = [part for found, _ in done for part in found]
+    measured = [part for found, _ in done for part in found]
     return Depth(
         {
-            one.name: one.joined([part[number] for part in parts])
+            one.name: one.joined([part[number] for part in measured])
             for number, one in enumerate(measures)
         },
         np.concatenate([answers for _, answers in done]),

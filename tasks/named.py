@@ -16,6 +16,7 @@ from tasks.answering import Answering, Load, answering
 from tasks.depth import Depth, depth
 from tasks.evaluate_plan import EvaluatePlan
 from tasks.health import has_ann
+from tasks.parts import Parts
 from tasks.probe import exact_probe, recall
 from tasks.queries import Array
 from tasks.ranking import ANN_RECALL, TOP, Ranked
@@ -134,16 +135,16 @@ def _depth(
     version: Answering, asked: Questions, measures: Sequence[Measure], held: Array, asking: Array
 ) -> Depth:
     """The MEASURES of the queries ASKING among the rows HELD, (Q,) each; NaN of the others."""
-    places = pa.array(version.places[held])
+    keys = asked.database.take(pa.array(version.places[held]))
     who = np.flatnonzero(asking)
     if not len(who) or not held.any():
         nothing = np.full(len(asking), np.nan)
         return Depth({one.name: nothing for one in measures}, np.full((len(asking), TOP), -1))
-    judged = asked.truth.of(who.tolist()).among(
-        asked.database.take(places), asked.labels.take(places)
-    )
+    labels = asked.labels.take(pa.array(version.places[held]))
+    judged = asked.truth.of(who.tolist()).among(keys, labels)
     rows = version.rows if held.all() else version.rows.only(held)
-    found = depth(rows, version.images[held], version.vectors[who], judged, measures)
+    parts = Parts.of(keys) if asked.protocol.per_image else None
+    found = depth(rows, version.images[held], version.vectors[who], judged, measures, parts)
     numbers = np.append(np.flatnonzero(held), -1)  # of a row among all that the version holds
     values = {name: np.full(len(asking), np.nan) for name in found.values}
     for name, value in found.values.items():

@@ -1,6 +1,7 @@
 """What a protocol is: which pictures ask, answer and teach, what counts, and the measure."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -70,7 +71,12 @@ class Protocol(Plan):
         crop: queries are the boxes that the truth gives them, and not the whole picture.
         sizes: pictures in queries, database and train, as papers state them; 0 where they do not.
         seed: of what is drawn.
+        objects: what a row is: a whole picture, where empty; a box or a region of a grid; any.
+        per_image: rows that are parts of one picture are one answer, as near as the nearest of them
+            and as good as the best.
     """
+
+    later: ClassVar[Mapping[str, Any]] = {"objects": "", "per_image": False}
 
     dataset: str
     queries: Pick
@@ -90,6 +96,8 @@ class Protocol(Plan):
     crop: bool = False
     sizes: tuple[int, int, int] = (0, 0, 0)
     seed: str = "nightjar 1"
+    objects: Literal["", "boxes", "grid", "any"] = ""
+    per_image: bool = False
 
     @property
     def is_drawn(self) -> bool:

@@ -32,6 +32,7 @@ class Kind:
         command: what one types.
         cite: who says that it is retrieved so.
         refusal: why it cannot be asked yet, as the end of a sentence; empty where it can.
+        per_image: whether rows that are parts of one picture are one answer, its best.
     """
 
     about: str
@@ -48,6 +49,7 @@ class Kind:
     cite: str
     rerankings: tuple[str, ...] = ()
     refusal: str = ""
+    per_image: bool = False
 
     def protocol(self, split: str | None) -> Protocol:
         """How it is measured on a dataset of which no paper says how.
@@ -65,4 +67,6 @@ class Kind:
             also=self.also,
             defined=self.cite,
             own="absent" if split else "left_out",
+            objects="any",
+            per_image=self.per_image,
         )
