@@ -7,7 +7,7 @@ from itertools import pairwise
 from data.aliases import Alias, Pointer
 from data.indexes import index_table
 from data.store import Store
-from tasks.search import previous
+from tasks.versions import previous
 
 
 def promote(

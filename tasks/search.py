@@ -1,24 +1,24 @@
-"""Search: an image, or its descriptor, in; the nearest rows of one index version out."""
+"""Search: a query in; the nearest rows of one index version out."""
 
-from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.aliases import Alias, Pointer
-from data.indexes import VECTOR, encoder_of, index_names, index_table, metric_of, nearest
-from data.lineage import Lineage, lineage_of, sealed_versions
+from data.indexes import VECTOR, encoder_of, index_table, metric_of, nearest
+from data.lineage import Lineage, lineage_of
 from data.store import Store
+from tasks.question import Query, Vectors, descriptors
+from tasks.versions import previous, resolve, sealed_numbers
 from tasks.words import Words
 
 if TYPE_CHECKING:
     from models.weights import Embedder
 
-Vectors = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["ANSWER", "MixedEncoders", "Searcher", "previous", "resolve"]
 
 ANSWER: Final = pa.schema(
     [
@@ -64,7 +64,7 @@ class Searcher:
         if lineage is None:
             raise ValueError(
                 f"Version {version} of {table} was never sealed (a run was cut off there): "
-                f"choose from {_sealed(store, table)}."
+                f"choose from {sealed_numbers(store, table)}."
             )
         self.lineage: Lineage = lineage
         self.metric = metric_of(self.dataset.schema)
@@ -88,31 +88,26 @@ class Searcher:
         return Words(self.dataset)
 
     def search(
-        self, query: bytes | Vectors, k: int = 10, *, exact: bool = False, offset: int = 0
+        self, query: Query | bytes | Vectors, k: int = 10, *, exact: bool = False, offset: int = 0
     ) -> pa.Table:
         """The K nearest rows of QUERY after the first OFFSET, in the columns of `ANSWER`.
 
         An index of fewer rows answers with all of them.
 
         Args:
-            query: an image's bytes, or a descriptor (width,) of the index's encoder.
+            query: a query of any form, an image's bytes, or a descriptor (width,).
             k: how many rows.
             exact: compare with every row, whatever ANN index there is.
             offset: rows to leave out from the front, for the next page.
 
         Raises:
-            BadImage: the query's bytes are no image that could be in an index.
+            BadQuery: the query's bytes are no image that could be in an index.
             ValueError: a number or the descriptor is out of range, or the index is empty.
         """
         if offset < 0:
             raise ValueError(f"offset must not be negative, but is {offset}.")
-        vector = self.embed([query])[0] if isinstance(query, bytes) else query
-        if vector.ndim != 1:
-            raise ValueError(
-                f"A query descriptor must be ({self.width},) but is {vector.shape}; "
-                "search_rows takes many."
-            )
-        answer = self.search_rows(vector[None], k + offset if k > 0 else k, exact=exact)[0]
+        vectors = descriptors(self, [Query.of(query)])
+        answer = self.search_rows(vectors, k + offset if k > 0 else k, exact=exact)[0]
         return answer.slice(offset)
 
     def search_rows(self, vectors: Vectors, k: int = 10, *, exact: bool = False) -> list[pa.Table]:
@@ -128,18 +123,6 @@ class Searcher:
             for q, answer in zip(short, self._ask(queries[short], k, True), strict=True):
                 answers[q] = answer
         return answers
-
-    def embed(self, images: Sequence[bytes]) -> Vectors:
-        """The descriptors (Q, width) of IMAGES, as the index stores them.
-
-        Raises:
-            BadImage: one of them cannot be decoded.
-        """
-        import torch
-
-        pixels = torch.stack([self.embedder.pixels(image) for image in images])
-        described: Vectors = self.embedder.describe(self.embedder.features(pixels))
-        return described
 
     def _ask(self, queries: Vectors, k: int, exact: bool) -> list[pa.Table]:
         if not len(queries):
@@ -182,95 +165,6 @@ class Searcher:
         if self.metric == "asmk":
             self.words.check(vectors)
         return vectors.astype(np.float32) if self.metric == "cosine" else vectors
-
-
-def resolve(store: Store, recipe: str, at: str | None = None) -> tuple[str, int]:
-    """The index version (table, version) of RECIPE that AT means.
-
-    Args:
-        store: where the indexes lie.
-        recipe: a recipe's name.
-        at: None or "production"; "@prev", where production pointed before; an index version's
-            number; a run; or TABLE@VERSION.
-
-    Raises:
-        ValueError: nothing is meant by AT; names what is there.
-        FileNotFoundError: the recipe has no production, or production never moved.
-    """
-    if at is None or at == "production":
-        pointer = Alias(store, recipe).current()
-        if pointer is None:
-            raise FileNotFoundError(
-                f"{recipe} has no production version in {store.root} yet: run "
-                f"`nightjar reindex {recipe}`, or name a version with --at."
-            )
-        return pointer.place
-    if at == "@prev":
-        return previous(store, recipe).place
-    known = [
-        line
-        for name in index_names(store, recipe)
-        for line in sealed_versions(index_table(store, name))
-    ]
-    meant = {(line.table, line.version) for line in known if at in _names(line)}
-    production = Alias(store, recipe).current()
-    if len(meant) > 1 and production:  # each encoder's table counts its versions from 1
-        meant = {place for place in meant if place[0] == production.table} or meant
-    if len(meant) == 1:
-        return meant.pop()
-    if meant:
-        several = ", ".join(sorted(f"{table}@{version}" for table, version in meant))
-        raise ValueError(f"{at!r} could be any of {several}: name one of them in full.")
-    choices = [f"{line.table}@{line.version} (run {line.run})" for line in known[:10]]
-    raise ValueError(
-        f"{at!r} is no version of {recipe}: choose from "
-        f"{', '.join(['production', '@prev', *choices])}."
-    )
-
-
-def previous(store: Store, recipe: str) -> Pointer:
-    """Where production of RECIPE pointed before it came to point where it does, if that is kept.
-
-    What was rolled back from is not gone back to: after A, B, C and a rollback to B it is A.
-
-    Raises:
-        FileNotFoundError: it never pointed elsewhere, or those versions have been cleaned away.
-    """
-    gone: list[tuple[str, int]] = []
-    for pointer in reversed(_trail(Alias(store, recipe).history())[:-1]):
-        try:
-            index_table(store, pointer.table).open(pointer.version)
-        except FileNotFoundError:
-            gone.append(pointer.place)
-            continue
-        return pointer
-    lost = ", ".join(f"{table}@{version}" for table, version in gone)
-    raise FileNotFoundError(
-        f"{recipe} has no earlier production version to go back to"
-        + (f": {lost} was cleaned away." if lost else ".")
-    )
-
-
-def _trail(history: Sequence[Pointer]) -> list[Pointer]:
-    """The moves of HISTORY that led to where it ends, without those that a rollback took back."""
-    trail: list[Pointer] = []
-    for pointer in history:
-        if pointer.why == "rolled back":
-            while trail and trail[-1].place != pointer.place:
-                trail.pop()
-        if not trail or trail[-1].place != pointer.place:
-            trail.append(pointer)
-    return trail
-
-
-def _names(lineage: Lineage) -> tuple[str, str, str]:
-    """What a person may call a sealed version."""
-    return str(lineage.version), lineage.run, f"{lineage.table}@{lineage.version}"
-
-
-def _sealed(store: Store, table: str) -> str:
-    found = sealed_versions(index_table(store, table))
-    return ", ".join(str(lineage.version) for lineage in found) or "nothing yet"
 
 
 def _check_encoder(index: str, made_by: str, other: str) -> None:

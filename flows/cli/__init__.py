@@ -1,9 +1,21 @@
 """The command ``nightjar``: a verb a function, its docstring the help, engines imported inside."""
 
-from flows.cli import benchmark, datasets, lab, look, methods, move, night, papers, protocols, start
+from flows.cli import (
+    benchmark,
+    datasets,
+    lab,
+    look,
+    methods,
+    move,
+    night,
+    papers,
+    protocols,
+    search,
+    start,
+)
 from flows.cli.app import app, main
 
 __all__ = [
     "app", "benchmark", "datasets", "lab", "look", "main", "methods", "move", "night", "papers",
-    "protocols", "start",
+    "protocols", "search", "start",
 ]  # fmt: skip

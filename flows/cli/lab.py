@@ -133,7 +133,7 @@ def evaluate(
     from data.manifest import manifest
     from tasks.evaluate import evaluate as measure
     from tasks.seal import Candidate
-    from tasks.search import resolve
+    from tasks.versions import resolve
 
     table, version = resolve(store, told.name, at)
     rows = index_table(store, table).open(version)
@@ -179,7 +179,7 @@ def _encoder(store: "Store", word: str, at: str) -> str:
             f"{error}"
         ) from error
     from data.indexes import encoder_of, index_table
-    from tasks.search import resolve
+    from tasks.versions import resolve
 
     table, version = resolve(store, name, at)
     return encoder_of(index_table(store, table).open(version).schema)

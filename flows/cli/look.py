@@ -1,48 +1,16 @@
-"""Verbs that look into an index: search, versions, diff, duplicates."""
+"""Verbs that look into an index: versions, diff, duplicates."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli import show
-from flows.cli.app import Json, RecipeOption, RecipeWord, app, the_bytes, the_recipe, the_store
-from flows.cli.exits import Misuse
+from flows.cli.app import Json, RecipeWord, app, the_recipe, the_store
 
 if TYPE_CHECKING:
     from data.lineage import Lineage
     from data.store import Store
     from tasks.duplicates import Duplicates
-
-
-@app.command()
-def search(
-    query: Annotated[str, typer.Argument(help="An image file.")],
-    recipe: RecipeOption,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many images to find.")] = 10,
-    at: Annotated[
-        str, typer.Option(help="An index version, a run, or @prev; production if left out.")
-    ] = "production",
-    exact: Annotated[bool, typer.Option("--exact", help="Compare with every row.")] = False,
-    json: Json = False,
-) -> None:
-    """Find the images most like QUERY."""
-    content = the_bytes(query)
-    name, store = the_recipe(recipe).name, the_store()
-    from models.pixels import BadImage
-    from tasks.search import Searcher, resolve
-
-    searcher = Searcher(store, *resolve(store, name, at))
-    try:
-        rows = searcher.search(content, k, exact=exact).to_pylist()
-    except BadImage as error:
-        raise Misuse(f"{query} cannot be searched for: {error}") from error
-    if json:
-        show.machine(rows)
-        return
-    show.table(
-        [[row["rank"], row["distance"], row["key"], row["labels"] or ""] for row in rows],
-        head=("rank", "distance", "key", "labels"),
-    )
 
 
 @app.command()
@@ -90,7 +58,7 @@ def diff(
 ) -> None:
     """Say what changed from index version A to B: images, metrics, encoder, code."""
     name, store = the_recipe(recipe).name, the_store()
-    from tasks.search import resolve
+    from tasks.versions import resolve
 
     places = [resolve(store, name, word) for word in (a, b)]
     found = difference(store, places[0], places[1])
@@ -126,7 +94,7 @@ def duplicates(
     """Find images of RECIPE's index that are there more than once, the same or nearly so."""
     name, store = the_recipe(recipe).name, the_store()
     from tasks.duplicates import duplicates as found_in
-    from tasks.search import resolve
+    from tasks.versions import resolve
 
     progress = show.ProgressLine(quiet=json)
     found = found_in(

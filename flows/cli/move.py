@@ -26,7 +26,7 @@ def promote(
     from data.lineage import lineage_of
     from tasks.promote import now
     from tasks.promote import promote as move
-    from tasks.search import resolve
+    from tasks.versions import resolve
 
     table, number = resolve(store, name, version)
     lineage = lineage_of(index_table(store, table).open(number))
@@ -44,7 +44,7 @@ def rollback(recipe: RecipeWord, dry_run: DryRun = False, json: Json = False) ->
     name, store = the_recipe(recipe).name, the_store()
     from data.aliases import Alias
     from tasks.promote import rollback as move
-    from tasks.search import previous
+    from tasks.versions import previous
 
     before = Alias(store, name).current()
     pointer = previous(store, name) if dry_run else move(store, name)
@@ -81,8 +81,8 @@ def verify(
     Ends with exit code 1 where something is missing, extra, stale or corrupt.
     """
     plan, store = the_recipe(recipe), the_store()
-    from tasks.search import resolve
     from tasks.verify import verify as prove
+    from tasks.versions import resolve
 
     findings = prove(store, plan.name, resolve(store, plan.name, at), embed=embed)
     found = show.plain(findings)

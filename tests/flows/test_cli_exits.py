@@ -79,6 +79,7 @@ def test_too_many_bad_images_end_with_four(
         (["plan", "wrong.yaml"], "wrong.yaml is no valid recipe"),
         (["reindex", "toy.yaml", "--max-embeds", "-1"], "--max-embeds"),
         (["search", "nothing.jpg", "-r", "toy.yaml"], "nothing.jpg cannot be read"),
+        (["search", "-r", "toy.yaml"], "Nothing is asked with: name an image file"),
         (["init", "nowhere"], "Nothing is at nowhere"),
         (["init", "pictures", "--name", "Not A Name"], "no name for a recipe"),
         (["init", "pictures", "--name", "toy"], "--force"),

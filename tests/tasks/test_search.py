@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from data.aliases import Alias, Pointer
 from data.indexes import METRIC, index_table
 from data.store import Store
 from models.pixels import BadImage
 from models.spec import EncoderSpec
 from models.weights import build, load, save
-from tasks.search import ANSWER, MixedEncoders, Searcher, previous, resolve
+from tasks.search import ANSWER, MixedEncoders, Searcher
+from tasks.versions import resolve
 
 if TYPE_CHECKING:
     from tests.tasks.conftest import Life, World
@@ -27,13 +27,6 @@ def searched(world: "World", n: int = 40) -> Searcher:
     world.describe_all()
     lineage = world.night("run-1")
     return Searcher(world.store, lineage.table, lineage.version)
-
-
-def pointed(world: "World", version: int, run: str = "run") -> Pointer:
-    alias = Alias(world.store, world.recipe)
-    to = Pointer(table=world.table, version=version, run=run, moved=run, why="by hand")
-    alias.move(to, alias.current())
-    return to
 
 
 def distances(world: "World", query: np.ndarray) -> dict[str, float]:
@@ -111,7 +104,9 @@ def test_fewer_than_one_answer_is_refused(world: "World", k: int) -> None:
 def test_a_query_that_does_not_fit_is_refused_in_words(real_world: "World") -> None:
     searcher = searched(real_world)
     good = real_world.vector("0" * 12)
-    with pytest.raises(ValueError, match=r"must be \(Q, 16\) .* made with encoder eeeeeeeeeeee"):
+    with pytest.raises(
+        ValueError, match=r"must be \(16,\) but is \(8,\): was it made with encoder eeee"
+    ):
         searcher.search(good[:8])
     with pytest.raises(ValueError, match="NaN"):
         searcher.search(np.full(16, np.nan, np.float32))
@@ -182,55 +177,3 @@ def test_what_is_no_image_is_no_query(life: "Life", content: bytes, reason: str)
     with pytest.raises(BadImage) as refused:
         searcher.search(content)
     assert refused.value.reason == reason
-
-
-def test_versions_are_named_in_five_ways(real_world: "World") -> None:
-    world, store = real_world, real_world.store
-    world.write(pictures(5))
-    world.describe_all()
-    first = world.night("run-1")
-    world.write({"new": ("new", "a", "live")})
-    world.describe_all("second")
-    second = world.night("run-2")
-    pointed(world, first.version)
-    pointed(world, second.version)
-    places = {
-        at: resolve(store, world.recipe, at)
-        for at in (
-            None,
-            "production",
-            "@prev",
-            str(first.version),
-            "run-1",
-            f"{world.table}@{first.version}",
-        )
-    }
-    assert {at for at, place in places.items() if place == (world.table, second.version)} == {
-        None,
-        "production",
-    }
-    assert all(place[0] == world.table for place in places.values())
-    with pytest.raises(ValueError, match=rf"'run-9' is no version of toy: .*{world.table}@"):
-        resolve(store, world.recipe, "run-9")
-
-
-def test_a_number_means_the_table_that_is_in_production(real_world: "World") -> None:
-    from tests.tasks.conftest import World
-
-    one, two = real_world, World(real_world.store, encoder="a" * 64)
-    one.write(pictures(5))
-    two.said = one.said
-    one.describe_all()
-    two.describe_all()
-    assert one.night("run-1").version == two.night("run-1").version == 2
-    with pytest.raises(ValueError, match=r"'2' could be any of toy-aaaaaaaaaaaa@2, toy-eeeee"):
-        resolve(one.store, "toy", "2")
-    pointed(two, 2)
-    assert resolve(one.store, "toy", "2") == (two.table, 2)
-
-
-def test_without_production_it_is_said_what_to_do(store: Store) -> None:
-    with pytest.raises(FileNotFoundError, match="run `nightjar reindex toy`"):
-        resolve(store, "toy")
-    with pytest.raises(FileNotFoundError, match="no earlier production version"):
-        previous(store, "toy")

@@ -1,0 +1,47 @@
+"""A query of each form becomes a descriptor; one that cannot says which it was."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tasks.question import FORMS, BadQuery, Query, descriptors
+from tasks.search import Searcher
+from tasks.versions import resolve
+
+if TYPE_CHECKING:
+    from tests.tasks.conftest import Life
+
+
+def searcher(life: "Life") -> Searcher:
+    life.night()
+    return Searcher(life.store, *resolve(life.store, life.recipe))
+
+
+def test_queries_of_several_forms_become_descriptors_in_their_order(life: "Life") -> None:
+    asked = searcher(life)
+    first, second = (path.read_bytes() for path in sorted(life.root.rglob("*.jpg"))[:2])
+    ready = np.arange(asked.width, dtype=np.float32)
+    queries = [Query.of(first), Query.of(ready), Query.of(second)]
+    assert [query.form for query in queries] == ["image", "descriptor", "image"]
+    assert Query.of(queries[0]) is queries[0]
+    vectors = descriptors(asked, queries)
+    assert vectors.shape == (3, asked.width)
+    assert np.array_equal(vectors[1], ready)
+    for place, content in ((0, first), (2, second)):
+        alone = descriptors(asked, [Query("image", content)])
+        np.testing.assert_allclose(vectors[place], alone[0], atol=1e-6)
+
+
+def test_a_query_that_is_no_image_is_named(life: "Life") -> None:
+    asked = searcher(life)
+    good = Query("image", next(life.root.rglob("*.jpg")).read_bytes(), "good.jpg")
+    with pytest.raises(BadQuery, match=r"^bad\.jpg cannot be searched for: not an image") as found:
+        descriptors(asked, [good, Query("image", b"no image", "bad.jpg")])
+    assert found.value.reason == "not an image"
+
+
+def test_an_unknown_form_is_refused_with_those_there_are(life: "Life") -> None:
+    with pytest.raises(ValueError, match="Unknown form of query 'smell': choose from descriptor"):
+        descriptors(searcher(life), [Query("smell", "roses")])
+    assert all(form.about for form in FORMS.values())
