@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 
 from data.regions import image_keys, parted
 from tasks.queries import Array
+from tasks.question import Query, descriptors
+
+if TYPE_CHECKING:
+    from tasks.search import Searcher
 
 MORE: Final = 4
 """Times as many rows are asked for as answers are wanted, and as were asked for before."""
@@ -80,7 +84,7 @@ def by_image(ask: Callable[[int], pa.Table], k: int, rows: int) -> pa.Table:
     """
     wanted = k
     while True:
-        wanted = min(wanted * MORE, rows)
+        wanted = max(1, min(wanted * MORE, rows))
         found = ask(wanted)
         pictures = image_keys(found["key"].combine_chunks())
         kept = Parts.of(pictures).first(np.arange(len(found)))
@@ -89,6 +93,21 @@ def by_image(ask: Callable[[int], pa.Table], k: int, rows: int) -> pa.Table:
     best = found.take(pa.array(kept[:k]))
     ranks = pa.array(np.arange(1, len(best) + 1), pa.int32())
     return best.set_column(best.schema.get_field_index("rank"), best.schema.field("rank"), ranks)
+
+
+def images_found(
+    searcher: "Searcher", query: Query | bytes | Array, k: int, *, exact: bool, offset: int = 0
+) -> pa.Table:
+    """The K pictures, after the first OFFSET, of which SEARCHER finds a part nearest to QUERY.
+
+    EXACT compares with every row. Raises what `tasks.search.Searcher.search` does.
+    """
+    vector = descriptors(searcher, [Query.of(query)])[0]
+
+    def ask(rows: int) -> pa.Table:
+        return searcher.search(vector, rows, exact=exact)
+
+    return by_image(ask, k + offset, searcher.rows).slice(offset)
 
 
 def located(answer: pa.Table) -> pa.Table:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from data.cutouts import cutouts
+from data.regions import part_of
 from data.taxonomy import choose
 from models.pixels import BadImage
 
@@ -96,6 +98,16 @@ def _images(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     return embedder.describe(embedder.features(torch.stack(pixels)))
 
 
+def _regions(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The descriptors of queries whose content is an image's bytes and a region of it."""
+    shown = []
+    for query in queries:
+        content, region = query.content
+        part = next(cutouts(content, [region]))
+        shown.append(Query("image", part, part_of(query.said, region) if query.said else ""))
+    return _images(searcher, shown)
+
+
 def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     """The contents of queries that are descriptors already."""
     for query in queries:
@@ -109,6 +121,7 @@ def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
 
 FORMS: Final[Mapping[str, Form]] = {
     "image": Form("an image's bytes", _images),
+    "region": Form("an image's bytes, and a region of it that asks", _regions),
     "descriptor": Form("a descriptor (width,) of the index's encoder", _descriptors),
 }
 """By the word that a `Query` says."""

@@ -7,7 +7,7 @@ from tasks.retrieval.kind import LABELS, Kind
 OBJECT: Final = Kind(
     about="A box in a picture asks for boxes of the object that it shows, and the pictures they "
     "are in.",
-    asks=("image",),
+    asks=("image", "region"),
     relevance="same_label",
     right="Boxes of the same object, by their label or by the list that the truth gives; a "
     "picture is as good as its best box.",
@@ -21,7 +21,7 @@ OBJECT: Final = Kind(
         "roxford5k-easy", "roxford5k-medium", "roxford5k-hard",
         "rparis6k-easy", "rparis6k-medium", "rparis6k-hard",
     ),
-    command="nightjar search CUT-OUT --recipe RECIPE",
+    command="nightjar search PICTURE --box 10,20,64,48 --recipe coco-objects",
     cite="Philbin, Chum, Isard, Sivic, Zisserman, Object Retrieval with Large Vocabularies and "
     "Fast Spatial Matching, CVPR 2007",
     per_image=True,

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from data.manifest import manifest
 from data.regions import Region, grid, overlap, parted
+from flows.cli import app
 from tasks.answering import cut
 from tasks.parts import by_image, located
 from tasks.search import Searcher, resolve
@@ -154,6 +156,46 @@ def test_a_night_costs_what_became_of_boxes(objects: Album) -> None:
     ledger = objects.night("fall")
     assert counts(ledger) == {"changed": 1, "touched": 1}
     assert ledger.embedded == 1, "the pixels of the other box are as they were"
+
+
+def test_a_part_of_a_picture_asks_and_answers_say_where(
+    objects: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects.night()
+    monkeypatch.chdir(objects.folder)
+    monkeypatch.setenv("NIGHTJAR_STORE", str(objects.folder / "store"))
+
+    def say(*words: str) -> Any:
+        done = CliRunner().invoke(app, ["search", *words, "-r", str(objects.path)])
+        return done.exit_code, done.output
+
+    left, top, kind = VAL_BOXES[50][0]
+    asking = ["coco/val2017/000000000050.jpg", "--box", f"{left},{top},{SIDE},{SIDE}"]
+    rows = json.loads(say(*asking, "-k", "5", "--json")[1])
+    assert rows[0]["key"] == key(50, left, top)
+    assert rows[0]["distance"] == pytest.approx(0, abs=1e-5), "it is in the index itself"
+    assert rows[0]["image"] == "000000000050"
+    box = {"x": left, "y": top, "width": SIDE, "height": SIDE, "unit": "pixel"}
+    assert rows[0]["box"] == box
+    assert np.mean([row["labels"] == [KINDS[kind]] for row in rows]) >= 0.8
+
+    pictures = json.loads(say(*asking, "-k", "18", "--by-image", "--json")[1])
+    assert sorted(row["image"] for row in pictures) == sorted(
+        f"{number:012d}" for number in TRAIN_BOXES | VAL_BOXES
+    )
+    assert [row["rank"] for row in pictures] == list(range(1, 19))
+    page = say(*asking, "-k", "3", "--offset", "2", "--by-image", "--json")[1]
+    assert [row["key"] for row in json.loads(page)] == [row["key"] for row in pictures[2:5]]
+    assert "000000000050  66,4,24,24" in say(*asking, "-k", "40")[1]
+
+    for words, wrong in (
+        ([asking[0], "--box", "1,2,3"], "'1,2,3' is no region: say its left, top"),
+        ([*asking, "--box", "1,2,30,40"], "2 boxes are said, and 1 images"),
+        ([asking[0], "--box", "96,2,30,40"], "too small"),
+    ):
+        code, told = say(*words)
+        assert code == 2
+        assert wrong in told
 
 
 def test_the_pictures_are_answers_by_their_best_box(objects: Album) -> None:
