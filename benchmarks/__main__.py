@@ -12,6 +12,7 @@ from benchmarks.memory import memory
 from benchmarks.planning import planning
 from benchmarks.reading import reading
 from benchmarks.result import Result, against
+from benchmarks.searching import searching
 from benchmarks.table import page
 from benchmarks.throughput import throughput
 from benchmarks.training import training
@@ -26,6 +27,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool, Path, bool], Result]]] = {
     "delta": delta,
     "planning": planning,
     "reading": reading,
+    "searching": searching,
     "memory": memory,
     "kills": kills,
 }

@@ -6,13 +6,14 @@ common, and no more.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data.hierarchy import Parents, groups_of, path_of
 from data.protocols.base import Own, Protocol, Relevance
 from data.regions import image_keys, parted
 
@@ -29,12 +30,13 @@ class Kind:
     """How one `Relevance` is told.
 
     Args:
-        by: what a term is: a label of the row, or its key.
+        by: what a term is: a label of the row, a group of a tree that one of its labels is in (the
+            label itself is the lowest of them), or its key.
         graded: whether each shared term counts one; else one is enough.
         refusal: why pictures cannot ask, as the end of a sentence; empty where they can.
     """
 
-    by: Literal["labels", "key"] = "labels"
+    by: Literal["labels", "groups", "key"] = "labels"
     graded: bool = False
     refusal: str = ""
 
@@ -42,6 +44,7 @@ class Kind:
 RELEVANCES: Final[Mapping[Relevance, Kind]] = {
     "same_label": Kind(),
     "shared_label": Kind(graded=True),
+    "hierarchical": Kind(by="groups", graded=True),
     "listed": Kind(by="key"),
     "same_pair": Kind(),
     "judged": Kind(refusal="is judged by people " + WORDS),
@@ -67,11 +70,14 @@ class Truth:
         kind: how it is told.
         answers: terms of each query.
         out: keys of pictures that are no answer of each query, no part of them: its own, and junk.
+        parents: the tree, where terms are groups of one. Of two pictures with a label each the
+            groups that both are in are as many as the lowest of them is deep.
     """
 
     kind: Kind
     answers: tuple[tuple[str, ...], ...]
     out: tuple[tuple[str, ...], ...]
+    parents: Parents = field(default_factory=dict)
 
     @property
     def top(self) -> int:
@@ -81,7 +87,7 @@ class Truth:
     def of(self, queries: Sequence[int]) -> "Truth":
         """The truth of some of the QUERIES."""
         answers, out = ([of[query] for query in queries] for of in (self.answers, self.out))
-        return Truth(self.kind, tuple(answers), tuple(out))
+        return Truth(self.kind, tuple(answers), tuple(out), self.parents)
 
     def among(self, keys: pa.Array, labels: pa.Array) -> "Judged":
         """The truth over a database of N rows, given their KEYS (N) and LABELS (N, lists).
@@ -89,12 +95,13 @@ class Truth:
         What is said of a picture by its key is said of its parts, where these are rows.
         """
         keys = image_keys(keys)
-        terms = keys if self.kind.by == "key" else pc.list_flatten(labels)
-        rows = (
-            np.arange(len(keys))
-            if self.kind.by == "key"
-            else pc.list_parent_indices(labels).to_numpy(zero_copy_only=False)
-        )
+        if self.kind.by == "key":
+            terms, rows = keys, np.arange(len(keys))
+        elif self.kind.by == "groups":
+            terms, rows = groups_of(labels, self.parents)
+        else:
+            terms = pc.list_flatten(labels)
+            rows = pc.list_parent_indices(labels).to_numpy(zero_copy_only=False)
         return Judged(
             self,
             len(keys),
@@ -124,8 +131,13 @@ def truth_of(protocol: Protocol, questions: Sequence[Question], count: Set[str] 
             tuple(sorted({label for label in one.labels if count is None or label in count}))
             for one in questions
         ]
+    if kind.by == "groups":
+        answers = [
+            tuple(sorted({name for label in labels for name in path_of(label, protocol.parents)}))
+            for labels in answers
+        ]
     out = [_left_out(one, protocol.own, protocol.junk) for one in questions]
-    return Truth(kind, tuple(answers), tuple(out))
+    return Truth(kind, tuple(answers), tuple(out), protocol.parents)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
 
     Raises:
         ValueError: the protocol of EVALUATE measures on another dataset than SOURCE is, on other
-            splits than it reads, needs other descriptors than TRAIN makes, or TRAIN would learn
-            from its queries; says what would do.
+            splits than it reads, needs other descriptors than TRAIN makes, cannot be re-ranked or
+            scaled as EVALUATE says, or TRAIN would learn from its queries; says what would do.
     """
     taught = train.taught_by
     if taught is not None and taught.dataset != source.dataset:
@@ -31,6 +31,11 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
         )
     told = evaluate.named
     if told is None:
+        if evaluate.asked_by or evaluate.real:
+            raise ValueError(
+                "evaluate.asked_by and evaluate.real say how a named protocol is asked, and "
+                f"{evaluate.protocol} is none: name one, or set retrieval: asymmetric."
+            )
         return
     what = f"evaluate.protocol {evaluate.name}"
     if told.dataset != source.dataset:
@@ -47,7 +52,7 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
             f"those of {lists or 'the publisher'}: set source.options {remedy}."
         )
     objects = source.objects.of if source.objects else ""
-    if told.objects not in (objects, "any"):
+    if told.objects != objects and told.retrieval is None:
         remedy = f"to {told.objects}" if told.objects else "to nothing"
         raise ValueError(
             f"{what} asks for {told.objects or 'whole pictures'}, and the rows of the source are "
@@ -55,10 +60,19 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
         )
     if refusal := measure(told.metric).refusal(train.descriptor == DescriptorType.BINARY):
         raise ValueError(f"{what}: {told.metric} {refusal}.")
+    if evaluate.real and train.descriptor != DescriptorType.BINARY:
+        raise ValueError(
+            f"evaluate.real compares real numbers with bits, and {train.descriptor} descriptors "
+            "are no bits: set train: {descriptor: binary}, or leave it out."
+        )
+    if refusal := evaluate.refusal(train.spec().stored().metric):
+        raise ValueError(f"{what}: {refusal}")
     opened = source.opened()
     splits = opened.options.splits or opened.options.choices(opened.card.splits)
     if _learns_from_queries(told, train, splits):
         remedy = "no picture of the dataset may teach, so set train: {epochs: 0}, without whitening"
+        if told.retrieval is not None:
+            remedy = f"set train: {{split: SPLIT}}, of pictures not in {told.queries.splits[0]}"
         if told.train is not None:
             remedy = f"set train: {{protocol: {evaluate.name}}}"
         raise ValueError(f"train would learn from the queries of {evaluate.name}: {remedy}.")
@@ -68,6 +82,8 @@ def _learns_from_queries(told: Protocol, train: "TrainPlan", splits: Collection[
     """Whether TRAIN, on a source of SPLITS, would see pictures that TOLD asks with."""
     if not train.looks or train.taught_by == told:
         return False
+    if told.retrieval is not None and not told.queries.splits:
+        return False  # a source without splits asks with a sample of all, as by labels
     asking = set(told.queries.splits)
     if train.taught_by is not None:
         taught = train.taught_by.train

@@ -6,6 +6,7 @@ from typing import Any, Final
 from data.adapters import DATASETS
 from data.plan import Plan
 from data.taxonomy import DescriptorType, Network, Supervision
+from flows import kinds
 from models.aggregation import AGGREGATIONS
 from models.composition import check
 from models.descriptors import DESCRIPTORS
@@ -143,6 +144,7 @@ def facts() -> dict[str, Any]:
         "descriptors": {
             word: {"about": about, "metric": metric} for word, metric, about in stored()
         },
+        "retrievals": kinds.facts(),
         "composes": [
             {
                 "supervision": supervision,
@@ -189,6 +191,12 @@ def page(measured: Mapping[str, Any] | None = None) -> str:
                 "## What goes together",
                 "The method that is taken where a recipe names none; a dash where there is none.",
                 _markdown(MATRIX, matrix()),
+                "## Kinds of retrieval",
+                "What an index is for (`retrieval: instance` in a recipe): a way to ask, which "
+                "answers are right, and the measure of it where a recipe names no protocol. A "
+                "dash says that there is nothing yet, and *not yet* says why. "
+                "[How to ask](retrieval.md).",
+                _markdown(kinds.PAGE, kinds.lines()),
                 *(_measured(measured) if measured is not None else ()),
             ]
         )

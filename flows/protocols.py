@@ -48,6 +48,7 @@ def told_of(name: str, told: Protocol) -> dict[str, Any]:
         **{one: picked(getattr(told, one), told.objects) for one in SETS},
         "sizes as stated": sizes(told),
         "relevant": told.relevance,
+        "tree": ", ".join(f"{name} in {group}" for name, group in told.parents.items()),
         "own picture": told.own.replace("_", " "),
         **measures,
         "defined by": told.defined,

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from data.plan import Plan
-from data.taxonomy import unknown
+from data.taxonomy import Retrieval, unknown
 from flows.agreement import check_protocol
+from flows.kinds import measured_as
 from models.composition import check_annotations
 from tasks.clean import RetainPlan
 from tasks.cluster import ClusterPlan
@@ -32,7 +33,10 @@ class Recipe(Plan):
         name: names the recipe's index, alias and runs in the store.
         dataset: names the shards and the manifest; recipes that share a dataset share its bytes.
             The recipe's own name where it is left out.
+        retrieval: what the index is for; where no protocol is named it says how that is measured.
     """
+
+    later: ClassVar[Mapping[str, Any]] = {"retrieval": None}
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     dataset: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
@@ -42,7 +46,8 @@ class Recipe(Plan):
     train: TrainPlan = TrainPlan()
     extract: ExtractPlan = ExtractPlan()
     index: IndexPlan = IndexPlan()
-    evaluate: EvaluatePlan = EvaluatePlan()
+    retrieval: Retrieval | None = None
+    evaluate: EvaluatePlan = Field(EvaluatePlan(), validate_default=True)
     gates: GatesPlan = GatesPlan()
     retain: RetainPlan = RetainPlan()
     cluster: ClusterPlan = ClusterPlan()
@@ -60,6 +65,14 @@ class Recipe(Plan):
     def _readable(cls, source: SourcePlan) -> SourcePlan:
         source.opened()  # reads nothing
         return source
+
+    @field_validator("evaluate")
+    @classmethod
+    def _measured_as_retrieved(cls, evaluate: EvaluatePlan, info: ValidationInfo) -> EvaluatePlan:
+        word, source, train = (info.data.get(name) for name in ("retrieval", "source", "train"))
+        if word is None or source is None or train is None:
+            return evaluate
+        return measured_as(word, source, train, evaluate)
 
     @model_validator(mode="after")
     def _teachable(self) -> "Recipe":

@@ -5,11 +5,40 @@ returns images of the same kind; each image of a batch is changed differently.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
-GREY = (0.299, 0.587, 0.114)
+from models import edges
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How the views of a training differ from its pictures.
+
+    Args:
+        flip: whether a mirrored picture shows the same.
+        change: how much gently changed views are changed, from 0 to 1.
+        sketches: the share of views that are drawn as sketches, so that a drawing and a photograph
+            of the same come to lie together (Yu and others, "Sketch Me That Shoe", 2016, whose
+            photographs are edge maps).
+    """
+
+    flip: bool = True
+    change: float = 1.0
+    sketches: float = 0.0
+
+    def gentle(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """IMAGES as `gentle` changes them, a share of them drawn."""
+        return self._drawn(gentle(images, generator, self.flip, self.change), generator)
+
+    def strong(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """IMAGES as `strong` changes them, a share of them drawn."""
+        return self._drawn(strong(images, generator, self.flip), generator)
+
+    def _drawn(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return sketched(images, generator, self.sketches) if self.sketches else images
 
 
 def gentle(
@@ -72,7 +101,7 @@ def colour(images: torch.Tensor, generator: torch.Generator, strength: float) ->
     images = (images - images.mean(dim=(1, 2, 3), keepdim=True)) * contrast + images.mean(
         dim=(1, 2, 3), keepdim=True
     )
-    light = _light(images)
+    light = edges.light(images)
     images = light + (images - light) * saturation
     return _turned(images, angle).clamp(0, 1)
 
@@ -80,7 +109,25 @@ def colour(images: torch.Tensor, generator: torch.Generator, strength: float) ->
 def grey(images: torch.Tensor, generator: torch.Generator, probability: float) -> torch.Tensor:
     """Images of which a share of PROBABILITY has lost its colours."""
     lost = _uniform(len(images), generator, images, 0.0, 1.0) < probability
-    return torch.where(lost.view(-1, 1, 1, 1), _light(images).expand_as(images), images)
+    return torch.where(lost.view(-1, 1, 1, 1), edges.light(images).expand_as(images), images)
+
+
+def sketched(images: torch.Tensor, generator: torch.Generator, probability: float) -> torch.Tensor:
+    """Images of which a share of PROBABILITY is drawn: dark lines on white, whatever the colours.
+
+    Each is drawn by another hand: by one of `edges.EDGES`, a pen's lines soft or hard and faint
+    edges drawn or left out; every third drawing has lines that are two pixels wider.
+    """
+    count = len(images)
+    drawn, broad, tool, level, sharpness = (
+        _uniform(count, generator, images, low, high).view(-1, 1, 1, 1)
+        for low, high in ((0.0, 1.0), (0.0, 3.0), (0.0, 3.0), (0.004, 0.02), (15.0, 50.0))
+    )
+    drawings = edges.xdog(images, sharpness=sharpness, level=-level)
+    drawings = torch.where(tool < 2, edges.sobel(images, gain=3.0), drawings)
+    drawings = torch.where(tool < 1, edges.canny(images), drawings)
+    drawings = torch.where(broad < 1, edges.thickened(drawings), drawings)
+    return torch.where(drawn < probability, drawings, images)
 
 
 def _uniform(
@@ -88,12 +135,6 @@ def _uniform(
 ) -> torch.Tensor:
     """COUNT numbers between LOW and HIGH, on the device of LIKE."""
     return torch.rand(count, generator=generator, device=like.device) * (high - low) + low
-
-
-def _light(images: torch.Tensor) -> torch.Tensor:
-    """The lightness (B, 1, H, W) of IMAGES."""
-    weights = torch.tensor(GREY, device=images.device).view(1, 3, 1, 1)
-    return (images * weights).sum(dim=1, keepdim=True)
 
 
 def _turned(images: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ prints the rest.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
@@ -15,6 +15,12 @@ from models.aggregation.wanted import Pooling, width_of
 from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS, Annotation
+
+Whitening = Literal["none", "pca", "learned"]
+"""What is put after the training into the place of a head."""
+
+MOST_BITS: Final = 128
+"""Learned bits of which some can be kept: looking for an order takes the square of them."""
 
 
 def check(
@@ -107,6 +113,73 @@ def check_pooling(
         raise ValueError(
             f"What is pooled has {most} numbers at width {width}, and no aggregated descriptor has "
             f"more: choose dimensions up to {most}, a greater width, or another pooling."
+        )
+
+
+def check_whitening(
+    supervision: Supervision, descriptor: DescriptorType, pooling: Pooling, whitening: Whitening
+) -> None:
+    """Return if WHITENING can be found for a DESCRIPTOR of what is pooled by POOLING.
+
+    Raises:
+        ValueError: it cannot; says why, and what would do.
+    """
+    if whitening == "none":
+        return
+    if descriptor is DescriptorType.BINARY:
+        raise ValueError(
+            f"whitening: {whitening} scales numbers, and of bits only their signs are kept: choose "
+            "whitening: none, or another descriptor."
+        )
+    if isinstance(pooling, dict) and BAGS in pooling:
+        raise ValueError(
+            f"whitening: {whitening} makes one vector of another, and {BAGS} makes none: choose "
+            "whitening: none."
+        )
+    if whitening == "learned" and "labels" not in SUPERVISIONS[supervision].needs:
+        raise ValueError(
+            f"whitening: learned asks which pictures share a class, and {supervision} looks at no "
+            "labels: choose whitening: pca, or a supervision that needs labels."
+        )
+
+
+def check_learned_bits(
+    network: Network, descriptor: DescriptorType, learned: int, kept: int, looks: bool
+) -> None:
+    """Return if of LEARNED bits the best can be KEPT; of 0 learned bits, which are all, they can.
+
+    Args:
+        network: that learns them.
+        descriptor: that is made.
+        learned: bits.
+        kept: of them.
+        looks: whether the training looks at pictures.
+
+    Raises:
+        ValueError: they cannot; says why, and what would do.
+    """
+    if not learned:
+        return
+    if descriptor is not DescriptorType.BINARY:
+        raise ValueError(
+            f"learned_bits: {learned} are bits, and {descriptor} descriptors have none: choose the "
+            "descriptor binary, or leave learned_bits out."
+        )
+    if not kept < learned <= MOST_BITS or learned % 8:
+        raise ValueError(
+            f"learned_bits: {learned} must be a multiple of 8, more than dimensions, {kept}, and "
+            f"at most {MOST_BITS}."
+        )
+    if NETWORKS[network].sequential:
+        able = [word for word, one in NETWORKS.items() if not one.sequential]
+        raise ValueError(
+            f"{network} sets each bit knowing those before it, so none can be left out: choose the "
+            f"network {_or(able)}, or leave learned_bits out."
+        )
+    if not looks:
+        raise ValueError(
+            "learned_bits chooses among bits that were learned, and nothing is: set epochs, or "
+            "leave learned_bits out."
         )
 
 

@@ -46,6 +46,18 @@ def prepared(vectors: Array, metric: Metric) -> Array:
     return np.asarray(rows / np.where(norms > 0, norms, 1)[:, None])
 
 
+def directions_of(codes: Array) -> Array:
+    """Packed binary CODES (N, W) as unit vectors (N, 8 W): each bit is a step to one of two sides.
+
+    Real-valued queries are compared with them by the cosine, which puts codes in the order of
+    ``q.b``, b of -1 and +1: the query's numbers are not rounded to bits (Gordo, Perronnin, Gong,
+    Lazebnik, "Asymmetric Distances for Binary Embeddings", 2014, equation 11; the idea is that of
+    Jegou, Douze, Schmid, "Product Quantization for Nearest Neighbor Search", 2011).
+    """
+    steps = prepared(codes, "hamming")
+    return np.asarray(steps / np.float32(max(1, steps.shape[1])) ** 0.5, dtype=np.float32)
+
+
 def between(queries: Array, rows: Array, metric: Metric) -> Array:
     """Distances (Q, N) float32 between `prepared` QUERIES and ROWS."""
     if metric == "asmk":

@@ -86,6 +86,35 @@ def weighted_average_precision(levels: Levels, k: int) -> Array:
     return without_empty(value, levels.relevant)
 
 
+def hierarchical_precision(levels: Levels, k: int) -> Array:
+    """The gain of the first i as a share of the most there is, averaged over i up to K, (Q,).
+
+    Hierarchical precision is Deng, Berg, Fei-Fei, Hierarchical Semantic Indexing for Large Scale
+    Image Retrieval, CVPR 2011; its mean over the first ranks is the AHP of Barz and Denzler, WACV
+    2019, whose program takes trapezoids instead, by which no ranking is worth more than 1 - 1 / K.
+    """
+    worth = linear(levels)
+    found = _gains(levels.counts, levels.worth(worth), k)
+    best_first = levels.grades.sum(axis=2)[:, ::-1]  # (Q, G + 1) items, the highest grade first
+    ideal = _gains(best_first, best_first * worth[::-1], k)
+    shares = np.cumsum(found, axis=1) / np.maximum(np.cumsum(ideal, axis=1), 1)
+    return without_empty(shares.mean(axis=1), levels.relevant)
+
+
+def _gains(counts: Array, totals: Array, k: int) -> Array:
+    """The expected gain at each of the first K ranks, (Q, K); 0 behind the last item.
+
+    COUNTS (Q, U) items at each level are worth TOTALS (Q, U) together.
+    """
+    behind = np.cumsum(counts, axis=1)
+    each = totals / np.maximum(counts, 1)
+    gains = np.zeros((len(counts), k))
+    for query, ends in enumerate(behind):
+        level = np.searchsorted(ends, np.arange(min(k, int(ends[-1]))), side="right")
+        gains[query, : len(level)] = each[query, level]
+    return gains
+
+
 @lru_cache(maxsize=8)
 def _discounts(k: int) -> Array:
     """The sum of 1 / log2(i + 1) over ranks 1 to n, for n from 0 to K, (K + 1,)."""

@@ -161,6 +161,12 @@ MEASURES: Final[Mapping[str, Kind]] = {
         highest=np.inf,
         needs=GRADES,
     ),
+    "ahp@K": Kind(
+        "the grades of the first i as a share of the most there is, averaged over i up to K",
+        "Barz, Denzler, Hierarchy-based Image Embeddings, WACV 2019; Deng et al., CVPR 2011",
+        graded.hierarchical_precision,
+        needs=GRADES,
+    ),
     "dcg@K[icme]": Kind(
         "0.01757 times the discounted gain 2**g - 1 of the first K; 25 excellent ones give 1",
         "Hua et al., Clickage, ACM Multimedia 2013",

@@ -9,13 +9,13 @@ import importlib.metadata
 import io
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, features
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from data.plan import Plan
 
@@ -39,6 +39,9 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own guard would warn of pictures
 
 Reason = Literal["empty", "not an image", "truncated", "too small", "too large"]
 Pixels = NDArray[np.uint8]
+
+Sight = Literal["colours", "edges"]
+"""What an encoder is shown of a picture."""
 
 _SUFFIXES: Final = {
     "JPEG": "jpg",
@@ -112,6 +115,10 @@ class Transform(Plan):
         default="squash",
         description="squash: the whole picture, distorted; crop: its central square",
     )
+    see: Sight = Field(
+        default="colours",
+        description="edges: dark lines on white, where a photograph has edges and a drawing lines",
+    )
 
     def __call__(self, content: bytes) -> "torch.Tensor":
         """The picture in CONTENT as (3, S, S) uint8 RGB; safe to call from many threads.
@@ -122,15 +129,26 @@ class Transform(Plan):
         import torch
         from torch.nn import functional
 
-        pixels = decode(content, 2 * self.size)  # (H, W, 3)
+        side = self.size if self.see == "colours" else 2 * self.size
+        pixels = decode(content, 2 * side)  # (H, W, 3)
         if self.fit == "crop":
             pixels = _central_square(pixels)
         image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
-        if image.shape[2:] != (self.size, self.size):
-            image = functional.interpolate(
-                image, (self.size, self.size), mode="bilinear", antialias=True
-            )
+        if image.shape[2:] != (side, side):
+            image = functional.interpolate(image, (side, side), mode="bilinear", antialias=True)
+        if self.see == "edges":
+            from models import edges
+
+            image = edges.halved(image)
         return image[0].contiguous()
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is said of it; as in earlier releases where it sees what they saw."""
+        fields: dict[str, Any] = said(self)
+        if fields.get("see") == "colours":
+            del fields["see"]
+        return fields
 
 
 def decode(content: bytes, enough: int = 0) -> Pixels:

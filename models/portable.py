@@ -34,8 +34,21 @@ PACKING: Final = (
     "what an index row stores: a feature of 0 or more is a 1, eight bits a byte, the first feature "
     "in the highest bit"
 )
+DRAWN: Final = (
+    "resized to twice the size and drawn: the lightness (0.299, 0.587, 0.114) blurred by Gaussians "
+    "of 1 and 1.6 pixels, their difference d as -tanh(25 min(d + 0.005, 0)) of ink on white, and "
+    "the mean of each 2 by 2 pixels"
+)
+"""What `models.edges.halved` does, for who does it elsewhere."""
+WORDS: Final = (
+    "how long a slot is, then slots: a visual word, and its bits, sixteen a value, the first in "
+    "the highest bit; 65535 fills what is left over"
+)
 TOLD: Final = ("licence", "supervision", "dataset", "dataset_version", "code", "created")
 """What a file tells of the encoder's card."""
+
+MEANS: Final = {"cosine": "what an index row stores", "hamming": PACKING, "asmk": WORDS}
+"""What a row is, by the metric of its index."""
 
 EXAMPLE: Final = 2
 """Pictures that an exporter is shown where the batch is any number: of one it would learn one."""
@@ -104,6 +117,7 @@ def said_of(embedder: Embedder, batch: int | None) -> dict[str, Any]:
             **spec.transform.model_dump(mode="json"),
             "resize": "bilinear, antialiased, uint8",
             "before": "turned upright as EXIF says; transparent parts on white",
+            **({"after": DRAWN} if spec.transform.see == "edges" else {}),
         },
         "outputs": {
             "features": {
@@ -115,7 +129,7 @@ def said_of(embedder: Embedder, batch: int | None) -> dict[str, Any]:
                 "dtype": np.dtype(embedder.value_type.to_pandas_dtype()).name,
                 "shape": [images, embedder.width],
                 "metric": embedder.metric,
-                "means": PACKING if binary else "what an index row stores",
+                "means": MEANS[embedder.metric],
             },
         },
         "card": {name: embedder.card[name] for name in TOLD if name in embedder.card},

@@ -6,7 +6,7 @@ card beside it.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from threading import Lock
 from typing import Any, Final, cast
@@ -27,6 +27,7 @@ from models.networks import NETWORKS
 from models.networks.base import Encoder, drawn_from
 from models.networks.heads import put_head
 from models.networks.pretrained import PretrainedEncoder
+from models.pixels import Transform
 from models.spec import EncoderSpec, Precision
 from models.tensors import header_of, of_safetensors
 
@@ -110,6 +111,28 @@ class Embedder:
             features = self.encoder(images.float().div_(255))
         return cast(torch.Tensor, features.float().cpu())
 
+    def at_scales(self, contents: Sequence[bytes], scales: Sequence[float]) -> torch.Tensor:
+        """The features (B, D) of the pictures in CONTENTS, each the mean of those at SCALES.
+
+        A scale is a share of the side that the encoder sees; the mean is of unit length again.
+
+        Raises:
+            BadImage: one of CONTENTS cannot be used.
+            ValueError: the encoder takes no pictures of such a size.
+        """
+        total = torch.zeros(len(contents), self.encoder.dimensions)
+        for side in (round(scale * self.spec.transform.size) for scale in scales):
+            transform = Transform.model_validate({**dict(self.spec.transform), "size": side})
+            pixels = torch.stack([transform(content) for content in contents])
+            try:
+                total += self.features(pixels)
+            except (RuntimeError, AssertionError) as error:
+                raise ValueError(
+                    f"Encoder {self.digest[:12]} does not take pictures of {side} x {side} pixels "
+                    f"({error}): leave the scales out."
+                ) from error
+        return torch.nn.functional.normalize(total)
+
     def describe(self, features: torch.Tensor) -> np.ndarray[Any, Any]:
         """FEATURES (B, D) as they are stored, (B, width).
 
@@ -190,6 +213,24 @@ def spec_of(content: bytes) -> EncoderSpec:
         ) from error
 
 
+def restored(content: bytes) -> tuple[Encoder, EncoderSpec]:
+    """The network in CONTENT, a file that `save` wrote, and its description; it can learn on.
+
+    Raises:
+        ValueError: CONTENT is not an encoder, or its tensors do not fit.
+    """
+    spec, name = spec_of(content), digest_of(content)[:12]
+    tensors = of_safetensors(content, f"The encoder {name}")
+    with allowance(tensors):
+        encoder = build(spec)
+    try:
+        encoder.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"The tensors of encoder {name} do not fit: {error}") from error
+    encoder.dimensions = spec.dimensions
+    return encoder, spec
+
+
 def load(
     content: bytes,
     device: str = "cpu",
@@ -213,13 +254,5 @@ def load(
     actual = digest_of(content)
     if digest and actual != digest:
         raise ValueError(f"The encoder {digest} has bytes whose digest is {actual}: it is corrupt.")
-    spec = spec_of(content)
-    tensors = of_safetensors(content, f"The encoder {actual[:12]}")
-    with allowance(tensors):
-        encoder = build(spec)
-    try:
-        encoder.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ValueError(f"The tensors of encoder {actual[:12]} do not fit: {error}") from error
-    encoder.dimensions = spec.dimensions
+    encoder, spec = restored(content)
     return Embedder(encoder, spec, actual, card or {}, device, precision)

@@ -1,7 +1,7 @@
 """What an index version holds of a protocol's pictures, and how it is asked by its own encoder."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ from data.plan import digest_of
 from data.regions import Region
 from data.store import Store
 from tasks.depth import Rows
-from tasks.made import Made, described
+from tasks.made import Made, described, whole
 from tasks.queries import Array, fingerprints
 from tasks.sets import Questions
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CROP: Final = "nightjar crop 1"
 """Names the way in which `cut` cuts, in the digest that a cut-out's descriptor goes by."""
+SCALED: Final = "nightjar scales 1"
+"""Names the way in which descriptors of several scales become one, in the digest of what did."""
 
 Load = Callable[[Store, str], "Embedder"]
 
@@ -55,12 +57,27 @@ class Answering:
 
 
 def answering(
-    store: Store, dataset: str, opened: lance.LanceDataset, asked: Questions, load: Load
+    store: Store,
+    dataset: str,
+    opened: lance.LanceDataset,
+    asked: Questions,
+    load: Load,
+    scales: Sequence[float] = (),
 ) -> Answering:
-    """What the index version OPENED holds of what is ASKED; streams its rows once."""
+    """What the index version OPENED holds of what is ASKED; streams its rows once.
+
+    Args:
+        store: where all lies.
+        dataset: the dataset's name.
+        opened: the version.
+        asked: queries and database.
+        load: gives an encoder by its digest.
+        scales: at which queries are embedded; none: as they are stored.
+    """
     width = opened.schema.field(VECTOR).type.list_size
-    bits = 8 * width if metric_of(opened.schema) == "hamming" else 0
-    rows = Rows(min(len(asked.database), opened.count_rows()), width, bits)
+    metric = metric_of(opened.schema)
+    bits = 8 * width if metric == "hamming" else 0
+    rows = Rows(min(len(asked.database), opened.count_rows()), width, bits, metric)
     places, images = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
     queries = asked.queries["key"].combine_chunks()
     kind = opened.schema.field(VECTOR).type.value_type.to_pandas_dtype()
@@ -81,26 +98,40 @@ def answering(
     found = Answering(
         opened, rows, np.concatenate(places), np.concatenate(images), vectors, there, 0
     )
-    return _cropped(store, dataset, found, asked, load) if asked.protocol.crop else found
+    if not asked.protocol.crop and (not scales or metric == "asmk"):
+        return found
+    return _embedded(store, dataset, found, asked, load, scales)
 
 
-def _cropped(
-    store: Store, dataset: str, version: Answering, asked: Questions, load: Load
+def _embedded(
+    store: Store,
+    dataset: str,
+    version: Answering,
+    asked: Questions,
+    load: Load,
+    scales: Sequence[float],
 ) -> Answering:
-    """VERSION, asked with what the box of each query shows; one without a box asks as a whole."""
+    """VERSION, asked with what the box of each query shows, at SCALES.
+
+    A query without a box, or of a protocol that crops none, asks as a whole.
+    """
     made: dict[str, Made] = {}
     of_query: dict[int, str] = {}
     columns = (asked.queries[name].to_pylist() for name in ("digest", "boxes"))
     for number, (digest, boxes) in enumerate(zip(*columns, strict=True)):
-        if boxes and version.there[number]:
-            box = {side: float(boxes[0][side]) for side in ("x", "y", "width", "height")}
-            name = digest_of([CROP, digest, box])
-            made[name] = Made(digest, partial(cut, box=box))
+        box = boxes[0] if boxes and asked.protocol.crop else None
+        if version.there[number] and (box or scales):
+            box = box and {side: float(box[side]) for side in ("x", "y", "width", "height")}
+            said = [SCALED, digest, box, *scales] if scales else [CROP, digest, box]
+            name = digest_of(said)
+            made[name] = Made(digest, partial(cut, box=box) if box else whole)
             of_query[number] = name
     if not made:
         return version
     embedder = load(store, encoder_of(version.dataset.schema))
-    vectors, fresh = described(store, dataset, made, embedder, "crop")
+    vectors, fresh = described(
+        store, dataset, made, embedder, "scales" if scales else "crop", scales
+    )
     asking = version.vectors.copy()
     for number, name in of_query.items():
         asking[number] = vectors[name]

@@ -8,19 +8,20 @@ distance, of real-valued descriptors sorted. Nothing of a block is kept but the 
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from data.relevance import Judged
-from models.distances import between, differing, prepared, words_of
+from models.distances import Metric, between, differing, prepared, words_of
 from models.levels import Levels
 from models.measures import Measure
 from tasks.crew import cores
 from tasks.parts import Parts
 from tasks.queries import Array
 from tasks.ranking import TOP
+from tasks.reranked import Reranked
 from tasks.worker import one_thread
 
 PAIRS: Final = 2**25
@@ -40,13 +41,15 @@ class Rows:
         rows: N at most.
         width: values a row as they are stored.
         bits: 8 times as many, where rows are packed binary codes; else 0.
+        metric: by which real vectors, or visual words, are compared.
     """
 
-    def __init__(self, rows: int, width: int, bits: int) -> None:
-        self.bits = bits
+    def __init__(self, rows: int, width: int, bits: int, metric: Metric = "cosine") -> None:
+        self.bits, self.metric = bits, metric
         self.count = 0
-        shape, kind = ((rows, -(-width // 8)), np.uint64) if bits else ((rows, width), np.float32)
-        if shape[0] * shape[1] * np.dtype(kind).itemsize <= HELD:
+        shape = rows, -(-width // 8) if bits else width
+        kind = np.dtype("uint64" if bits else "uint16" if metric == "asmk" else "float32")
+        if shape[0] * shape[1] * kind.itemsize <= HELD:
             self._held: Array = np.empty(shape, kind)
         else:
             with tempfile.TemporaryFile(prefix="nightjar-rows-") as file:
@@ -59,11 +62,16 @@ class Rows:
 
     def prepared(self, vectors: Array) -> Array:
         """VECTORS as they are compared: unit rows, or words of bits."""
-        return words_of(vectors) if self.bits else prepared(vectors, "cosine")
+        return words_of(vectors) if self.bits else prepared(vectors, self.metric)
+
+    def stored(self, numbers: Array) -> Array:
+        """The rows of NUMBERS (n,) as they are stored, or at unit length."""
+        found = np.ascontiguousarray(self.vectors[numbers])
+        return found.view(np.uint8)[:, : self.bits // 8] if self.bits else found
 
     def only(self, mask: Array) -> "Rows":
         """The rows of MASK (N,) bool, in the same order."""
-        kept = Rows(0, 0, self.bits)
+        kept = Rows(0, 0, self.bits, self.metric)
         kept._held, kept.count = self.vectors[mask], int(mask.sum())
         return kept
 
@@ -80,10 +88,12 @@ class Depth:
     Args:
         values: each measure by its name, (Q,).
         answers: (Q, TOP) the numbers of the nearest rows that may answer, -1 for none.
+        plain: what the measures would be without a re-ranking; empty where there is none.
     """
 
     values: dict[str, Array]
     answers: Array
+    plain: dict[str, Array] = field(default_factory=dict)
 
 
 def depth(
@@ -92,6 +102,7 @@ def depth(
     asked: Array,
     judged: Judged,
     measures: Sequence[Measure],
+    again: Reranked | None = None,
     parts: Parts | None = None,
 ) -> Depth:
     """The MEASURES of the queries ASKED over all ranks of ROWS.
@@ -102,6 +113,7 @@ def depth(
         asked: (Q, width) the queries' descriptors, as they are stored.
         judged: which rows answer which query.
         measures: what is computed.
+        again: what puts the first answers of each query into another order; None: nothing.
         parts: which rows are parts of one picture, and so one answer; None: each is its own.
     """
     size = max(1, PAIRS // max(1, rows.count))
@@ -110,35 +122,48 @@ def depth(
     blocks = [slice(start, start + size) for start in range(0, len(queries), size)]
     first = images if parts is None else parts.first(images)
 
-    def block(here: slice) -> tuple[list[list[Array]], Array]:
+    def block(here: slice) -> tuple[list[list[Array]], list[list[Array]], Array]:
         grades, top = judged.grades(here), judged.truth.top
+        may = grades <= top
         if rows.bits:
-            each = differing(queries[here], rows.vectors)
+            apart = differing(queries[here], rows.vectors)
         else:
-            each = between(queries[here], rows.vectors, "cosine")
-        apart = each
-        if parts is not None:
-            apart, grades = parts.nearest(each), parts.best(grades)
+            apart = between(queries[here], rows.vectors, rows.metric)
+        of, good = parts.of_pictures(apart, grades) if parts else (apart, grades)
         if rows.bits:
-            levels = [Levels.of_codes(apart, grades, top, rows.bits)]
+            levels = [Levels.of_codes(of, good, top, rows.bits)]
             bounds = (np.cumsum(levels[0].counts, axis=1) < TOP).sum(axis=1)
         else:
-            levels = _levels(apart, grades, top)
-            bounds = _bounds(apart, grades <= top)
-        found = _nearest(apart, grades <= top, bounds, first)
-        if parts is not None:
-            found = parts.rows_of(found, each)
-        return [[one.part(some) for one in measures] for some in levels], found
+            levels = _levels(of, good, top)
+            bounds = _bounds(of, good <= top)
+        told = plain = [[one.part(some) for one in measures] for some in levels]
+        if again is not None:
+            numbers = range(len(queries))[here]
+            apart = np.stack(
+                [
+                    again.apart(number, asked[number], rows, distances, those, images)
+                    for number, distances, those in zip(numbers, apart, may, strict=True)
+                ]
+            )
+            of = parts.of_pictures(apart, grades)[0] if parts else apart
+            bounds = _bounds(of, good <= top)
+            told = [[one.part(some) for one in measures] for some in _levels(of, good, top)]
+        found = _nearest(of, good <= top, bounds, first)
+        return told, plain, parts.rows_of(found, apart) if parts else found
 
     with one_thread(), ThreadPoolExecutor(cores()) as pool:
         done = list(pool.map(block, blocks))
-    measured = [part for found, _ in done for part in found]
-    return Depth(
-        {
-            one.name: one.joined([part[number] for part in measured])
+
+    def joined(told: list[list[Array]]) -> dict[str, Array]:
+        return {
+            one.name: one.joined([part[number] for part in told])
             for number, one in enumerate(measures)
-        },
-        np.concatenate([answers for _, answers in done]),
+        }
+
+    return Depth(
+        joined([part for found, _, _ in done for part in found]),
+        np.concatenate([answers for _, _, answers in done]),
+        joined([part for _, found, _ in done for part in found]) if again else {},
     )
 
 

@@ -24,6 +24,10 @@ TOLERANCE: Final = 1e-4
 NOISE: Final = 16
 """Random pictures that an export is checked on, besides the canary set."""
 
+MOVED: Final = 0.01
+"""Share of the pictures' visual words that may differ: a local feature on the border of two words
+goes to either."""
+
 BATCHES: Final = (1, 5)
 """Pictures a time that it is checked with, where it takes any number."""
 
@@ -38,15 +42,18 @@ class Agreement:
 
     Args:
         pictures: on which both were run, at each batch.
-        difference: the greatest absolute difference of two features.
+        difference: the greatest absolute difference of two features, of those that differ by
+            rounding alone.
         tolerance: what it may be.
         differing_bits: all of features that are nearly 0; None where no bits are stored.
+        differing_words: visual words that other local features went to; None where none are stored.
     """
 
     pictures: int
     difference: float
     tolerance: float
-    differing_bits: int | None
+    differing_bits: int | None = None
+    differing_words: int | None = None
 
 
 def export(store: Store, digest: str, to: Word, path: Path, batch: int | None = None) -> Agreement:
@@ -64,14 +71,8 @@ def export(store: Store, digest: str, to: Word, path: Path, batch: int | None = 
         CanaryMismatch: it does not see here what it should, so nothing can be compared with it.
         MissingExtra: the format needs the extra ``export``.
         ExportDiffers: the file does not agree with the encoder; it is removed.
-        ValueError: the encoder makes sets of visual words, which no file is held to yet.
     """
     embedder = load_encoder(store, digest)
-    if embedder.metric == "asmk":
-        raise ValueError(
-            f"Encoder {digest[:12]} makes sets of visual words, and nothing says how far a file "
-            "may differ in them: export an encoder that makes vectors or bits."
-        )
     embedder.prove()
     kind, said = FORMATS[to], json.dumps(said_of(embedder, batch))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,17 +102,58 @@ def agreement(embedder: Embedder, run: Run, batches: tuple[int, ...]) -> Agreeme
     pictures = torch.cat([canary.images(embedder), noise])
     wanted = embedder.features(pictures)
     rows = embedder.describe(wanted)
-    binary = embedder.metric == "hamming"
-    difference, bits = 0.0, 0
+    difference, differing = 0.0, 0
     for batch in batches:
         features, descriptor = _outputs(run, pictures, batch)
-        difference = max(difference, _off(features.numpy(), wanted.numpy(), "features", TOLERANCE))
-        if binary:
-            bits += _bits_off(descriptor.numpy(), rows, wanted.numpy())
+        expected = wanted
+        if embedder.metric == "asmk":
+            same = _same_words(features, wanted, embedder.spec.words)
+            differing += int((~same).sum())
+            # a row follows from the features, whichever words these are
+            _off(descriptor.numpy(), embedder.describe(features), "visual words", 0)
+            features, expected = (_blocks(some, same) for some in (features, wanted))
+        elif embedder.metric == "hamming":
+            differing += _bits_off(descriptor.numpy(), rows, wanted.numpy())
         else:
             ulp = float(np.finfo(rows.dtype).eps)
             _off(descriptor.numpy(), rows, "descriptors", TOLERANCE + ulp)
-    return Agreement(len(pictures), difference, TOLERANCE, bits if binary else None)
+        off = _off(features.numpy(), expected.numpy(), "features", TOLERANCE)
+        difference = max(difference, off)
+    return Agreement(
+        len(pictures),
+        difference,
+        TOLERANCE,
+        differing if embedder.metric == "hamming" else None,
+        differing if embedder.metric == "asmk" else None,
+    )
+
+
+def _blocks(features: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """FEATURES (B, K D) of K visual words, those of the CHOSEN (B, K) words, (M, D)."""
+    return features.reshape(*chosen.shape, -1)[chosen]
+
+
+def _same_words(seen: torch.Tensor, wanted: torch.Tensor, words: int) -> torch.Tensor:
+    """Which of the WORDS of each picture the same local features went to, (B, K) bool.
+
+    Raises:
+        ExportDiffers: too many did not.
+    """
+    if seen.shape != wanted.shape:
+        raise ExportDiffers(
+            f"The exported file makes features {tuple(seen.shape)}, the encoder "
+            f"{tuple(wanted.shape)}."
+        )
+    every = torch.ones(len(seen), words, dtype=torch.bool)
+    one, other = (_blocks(some, every).reshape(len(seen), words, -1) for some in (seen, wanted))
+    same = (one - other).abs().amax(dim=2) <= TOLERANCE
+    there = int((other != 0).any(dim=2).sum())
+    if (~same).sum() > max(1, MOVED * there):
+        raise ExportDiffers(
+            f"{int((~same).sum())} of {there} visual words of the exported file differ from the "
+            f"encoder's, and {MOVED:.0%} is what rounding explains: it was not kept."
+        )
+    return same
 
 
 def _outputs(run: Run, pictures: torch.Tensor, batch: int) -> tuple[torch.Tensor, torch.Tensor]:

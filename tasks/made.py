@@ -4,7 +4,7 @@ They are kept in the encoder's cache beside those of images, each under a digest
 made of which image, so that a night embeds what it has not asked before, and nothing else.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,8 @@ from data.plan import digest_of
 from data.store import Store
 
 if TYPE_CHECKING:
+    import torch
+
     from models.weights import Embedder
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -41,7 +43,12 @@ class Made:
 
 
 def described(
-    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder", what: str
+    store: Store,
+    dataset: str,
+    pictures: Mapping[str, Made],
+    embedder: "Embedder",
+    what: str,
+    scales: Sequence[float] = (),
 ) -> tuple[dict[str, Array], int]:
     """The descriptors of PICTURES by their names, and how many had to be embedded.
 
@@ -51,15 +58,41 @@ def described(
         pictures: by the digest under which the descriptor is kept.
         embedder: makes descriptors.
         what: a word for the name of the cache's part.
+        scales: shares of the encoder's side at which each is embedded, their mean its descriptor;
+            none: at its side alone.
     """
     cache = DescriptorCache(store, embedder.digest)
     vectors = _cached(cache, list(pictures))
     missing = {name: one for name, one in pictures.items() if name not in vectors}
     if missing:
         part = f"{what}-{digest_of(sorted(missing))[:32]}"
-        cache.write(part, _embedded(store, dataset, missing, embedder))
+        cache.write(part, _embedded(store, dataset, missing, embedder, scales))
         vectors |= _cached(cache, list(missing))
     return vectors, len(missing)
+
+
+def whole(content: bytes, side: int) -> bytes:
+    """The picture in CONTENT as it is; SIDE, of what the encoder will see, decides nothing."""
+    return content
+
+
+def features_of(
+    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder"
+) -> dict[str, Array]:
+    """The features (D,) float32 of PICTURES by their names, before they are made into what is kept.
+
+    They are kept nowhere, so each time costs as many embeddings.
+
+    Args:
+        store: holds the images' bytes.
+        dataset: whose images they are.
+        pictures: by any name.
+        embedder: makes features.
+    """
+    found: dict[str, Array] = {}
+    for names, features in _looked_at(store, dataset, pictures, embedder):
+        found |= zip(names, features.numpy(), strict=True)
+    return found
 
 
 def _cached(cache: DescriptorCache, names: list[str]) -> dict[str, Array]:
@@ -70,13 +103,42 @@ def _cached(cache: DescriptorCache, names: list[str]) -> dict[str, Array]:
 
 
 def _embedded(
-    store: Store, dataset: str, pictures: Mapping[str, Made], embedder: "Embedder"
+    store: Store,
+    dataset: str,
+    pictures: Mapping[str, Made],
+    embedder: "Embedder",
+    scales: Sequence[float],
 ) -> pa.Table:
-    """The descriptors of PICTURES as a part of the cache."""
-    import torch
-
+    """The descriptors of PICTURES, at SCALES, as a part of the cache."""
     schema = descriptor_schema(embedder.value_type, embedder.width)
     tables = []
+    for names, features in _looked_at(store, dataset, pictures, embedder, scales):
+        vectors = embedder.describe(features)
+        flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
+        tables.append(
+            pa.table(
+                {
+                    "digest": names,
+                    VECTOR: pa.FixedSizeListArray.from_arrays(flat, embedder.width),
+                    "reason": [""] * len(names),
+                    "decoder": [""] * len(names),
+                },
+                schema=schema,
+            )
+        )
+    return pa.concat_tables(tables)
+
+
+def _looked_at(
+    store: Store,
+    dataset: str,
+    pictures: Mapping[str, Made],
+    embedder: "Embedder",
+    scales: Sequence[float] = (),
+) -> Iterator[tuple[list[str], "torch.Tensor"]]:
+    """Names of PICTURES, so many `AT_ONCE`, and their features (n, D) at SCALES."""
+    import torch
+
     contents = _contents(store, dataset, {one.digest for one in pictures.values()})
     side = embedder.spec.transform.size
     of_image: dict[str, list[str]] = {}
@@ -89,21 +151,12 @@ def _embedded(
     ]
     for start in range(0, len(pending), AT_ONCE):
         group = pending[start : start + AT_ONCE]
-        pixels = torch.stack([embedder.pixels(content) for _, content in group])
-        vectors = embedder.describe(embedder.features(pixels))
-        flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
-        tables.append(
-            pa.table(
-                {
-                    "digest": [name for name, _ in group],
-                    VECTOR: pa.FixedSizeListArray.from_arrays(flat, embedder.width),
-                    "reason": [""] * len(group),
-                    "decoder": [""] * len(group),
-                },
-                schema=schema,
-            )
-        )
-    return pa.concat_tables(tables)
+        files = [content for _, content in group]
+        if scales:
+            features = embedder.at_scales(files, scales)
+        else:
+            features = embedder.features(torch.stack([embedder.pixels(file) for file in files]))
+        yield [name for name, _ in group], features
 
 
 def _contents(store: Store, dataset: str, digests: set[str]) -> Iterator[tuple[str, bytes]]:

@@ -1,6 +1,6 @@
 """An index version put to a protocol of the field: its queries, its database, its measures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Final
@@ -11,17 +11,22 @@ import pyarrow as pa
 from data.aliases import Pointer
 from data.indexes import index_table
 from data.store import Store
+from models import metrics
 from models.measures import Measure, measure
 from tasks.answering import Answering, Load, answering
+from tasks.asymmetric import asked_otherwise
 from tasks.depth import Depth, depth
-from tasks.evaluate_plan import EvaluatePlan
+from tasks.evaluate_plan import EvaluatePlan, RerankPlan, lost
 from tasks.health import has_ann
 from tasks.parts import Parts
 from tasks.probe import exact_probe, recall
 from tasks.queries import Array
 from tasks.ranking import ANN_RECALL, TOP, Ranked
+from tasks.reranked import Reranked
 from tasks.scores import Asked, Scores, scores_of
 from tasks.sets import Questions, questions, sizes_note
+from tasks.shown import Shown
+from tasks.spaces import MixedEncoders
 
 PROBES: Final = 200
 """Rows whose neighbours the ANN index is asked for."""
@@ -63,16 +68,22 @@ def measured(
     except ValueError as error:  # a gate holds what could not be computed
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     notes = []
-    versions = [answering(store, dataset, index_table(store, place[0]).open(place[1]), asked, load)]
+    opened = index_table(store, place[0]).open(place[1])
+    own = answering(store, dataset, opened, asked, load, plan.scales)
+    try:
+        versions = [asked_otherwise(store, dataset, own, asked, plan, load)]
+    except (FileNotFoundError, MixedEncoders) as error:
+        return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     if production:
         try:
             opened = index_table(store, production.table).open(production.version)
-            other = answering(store, dataset, opened, asked, load)
-            if why := _unanswerable(other):
+            other = answering(store, dataset, opened, asked, load, plan.scales)
+            other = asked_otherwise(store, dataset, other, asked, plan, load)
+            if why := _unanswerable(other, plan):
                 notes.append(f"Production could not be asked: {why}")
             else:
                 versions.append(other)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, MixedEncoders) as error:
             notes.append(f"Production could not be asked: {error}")
     ours = versions[0]
     measures, refused = _measures(plan, bool(ours.rows.bits))
@@ -81,13 +92,22 @@ def measured(
     told = Asked(
         plan.title, protocol.metric, keys, plan.examples, sum(one.embedded for one in versions)
     )
-    if why := _unanswerable(ours):
+    if why := _unanswerable(ours, plan):
         return replace(nothing, notes=(*notes, f"{plan.name} could not be asked: {why}"))
     both = reduce(np.intersect1d, [one.images for one in versions])
     together = np.logical_and.reduce([one.there for one in versions])
-    ranked = [_ranked(one, asked, measures, both, together) for one in versions]
+    shown = Shown(store, dataset, version, asked) if _looks(plan.rerank) else None
+    again = [_reranked(one, plan.rerank, shown) for one in versions]
+    ranked = [
+        _ranked(one, asked, measures, both, together, how)
+        for one, how in zip(versions, again, strict=True)
+    ]
     scores = scores_of(told, ranked, production, notes, started)
     notes += _differences(plan, asked, ours, scores)
+    if plan.rerank:
+        means = {name: metrics.mean(values) for name, values in ranked[0].plain.items()}
+        values = [f"{name} {one.value:.4f}" for name, one in means.items() if one.queries]
+        notes.append(f"Without the re-ranking: {', '.join(values)}.")
     return replace(scores, notes=tuple(notes), sets=asked.kept, sets_digest=asked.digest)
 
 
@@ -96,9 +116,9 @@ def _measures(plan: EvaluatePlan, bits: bool) -> tuple[list[Measure], list[str]]
     told = plan.named
     names = dict.fromkeys((*(told.measures if told else ()), *plan.measures))
     found = [measure(name) for name in names]
-    refused = [(one.name, one.refusal(bits)) for one in found]
+    refused = [(one.name, one.refusal(bits) or (lost(one) if plan.rerank else "")) for one in found]
     return (
-        [one for one in found if not one.refusal(bits)],
+        [one for one, (_, why) in zip(found, refused, strict=True) if not why],
         [f"{name} is not measured: it {why}." for name, why in refused if why],
     )
 
@@ -109,15 +129,17 @@ def _ranked(
     measures: Sequence[Measure],
     both: Array,
     together: Array,
+    again: Reranked | None,
 ) -> Ranked:
     """What VERSION answers to all queries, and to those TOGETHER with rows of images of BOTH."""
     measures = [one for one in measures if not one.refusal(bool(version.rows.bits))]
-    whole = _depth(version, asked, measures, np.ones(len(version.images), bool), version.there)
+    everything = np.ones(len(version.images), bool)
+    whole = _depth(version, asked, measures, everything, version.there, again)
     held = np.isin(version.images, both)
     shared = whole.values
     if not held.all() or (together != version.there).any():
         headline = [one for one in measures if one.name == asked.protocol.metric]
-        shared = _depth(version, asked, headline, held, together).values
+        shared = _depth(version, asked, headline, held, together, again).values
     served = 1.0
     if has_ann(version.dataset):
         served = recall(version.dataset, exact_probe(version.dataset, PROBES))
@@ -128,11 +150,30 @@ def _ranked(
         shared,
         whole.answers,
         dict(zip(numbers.tolist(), keys, strict=True)),
+        whole.plain,
     )
 
 
+def _looks(plan: RerankPlan | None) -> bool:
+    """Whether the re-ranking of PLAN looks at pictures."""
+    return plan is not None and any(step.wants == "pictures" for step in plan.re_rankings)
+
+
+def _reranked(version: Answering, plan: RerankPlan | None, shown: Shown | None) -> Reranked | None:
+    """How PLAN re-ranks what VERSION answers; None where there is no plan."""
+    if plan is None:
+        return None
+    pictures = shown.pictures if shown else None
+    return Reranked(plan.re_rankings, plan.depth, version.rows.metric, pictures)
+
+
 def _depth(
-    version: Answering, asked: Questions, measures: Sequence[Measure], held: Array, asking: Array
+    version: Answering,
+    asked: Questions,
+    measures: Sequence[Measure],
+    held: Array,
+    asking: Array,
+    again: Reranked | None,
 ) -> Depth:
     """The MEASURES of the queries ASKING among the rows HELD, (Q,) each; NaN of the others."""
     keys = asked.database.take(pa.array(version.places[held]))
@@ -144,18 +185,26 @@ def _depth(
     judged = asked.truth.of(who.tolist()).among(keys, labels)
     rows = version.rows if held.all() else version.rows.only(held)
     parts = Parts.of(keys) if asked.protocol.per_image else None
-    found = depth(rows, version.images[held], version.vectors[who], judged, measures, parts)
+    again = again and again.of(who)
+    found = depth(rows, version.images[held], version.vectors[who], judged, measures, again, parts)
     numbers = np.append(np.flatnonzero(held), -1)  # of a row among all that the version holds
-    values = {name: np.full(len(asking), np.nan) for name in found.values}
-    for name, value in found.values.items():
-        values[name][who] = value
     answers = np.full((len(asking), TOP), -1)
     answers[who] = numbers[found.answers]
-    return Depth(values, answers)
+    return Depth(_of_all(found.values, who, asking), answers, _of_all(found.plain, who, asking))
 
 
-def _unanswerable(ours: Answering) -> str:
-    """Why OURS can answer nothing; empty where it can."""
+def _of_all(values: Mapping[str, Array], who: Array, asking: Array) -> dict[str, Array]:
+    """VALUES of the queries WHO as those of all, of which some are ASKING, (Q,); NaN of others."""
+    found = {name: np.full(len(asking), np.nan) for name in values}
+    for name, value in values.items():
+        found[name][who] = value
+    return found
+
+
+def _unanswerable(ours: Answering, plan: EvaluatePlan) -> str:
+    """Why OURS can answer nothing, or not as PLAN says; empty where it can."""
+    if why := plan.refusal(ours.rows.metric):
+        return why
     if not len(ours.there):
         return "the dataset has no picture that it asks with."
     if not ours.there.any():

@@ -48,20 +48,17 @@ class Parts:
         """That of VALUES (N,) which the first row of each picture has, (G,)."""
         return np.asarray(values[self.order[self.starts]])
 
-    def nearest(self, apart: Array) -> Array:
-        """The distance of each picture's nearest part, (B, G), where rows are APART (B, N)."""
-        if not len(self.starts):
-            return apart
-        return np.asarray(np.minimum.reduceat(apart[:, self.order], self.starts, axis=1))
-
-    def best(self, grades: Array) -> Array:
-        """The highest of each picture's GRADES (B, N), (B, G).
+    def of_pictures(self, apart: Array, grades: Array) -> tuple[Array, Array]:
+        """Each picture's nearest and best part, (B, G) each, of rows APART and GRADES (B, N).
 
         What is no answer is so with all its parts, and stays so.
         """
         if not len(self.starts):
-            return grades
-        return np.asarray(np.maximum.reduceat(grades[:, self.order], self.starts, axis=1))
+            return apart, grades
+        return (
+            np.minimum.reduceat(apart[:, self.order], self.starts, axis=1),
+            np.maximum.reduceat(grades[:, self.order], self.starts, axis=1),
+        )
 
     def rows_of(self, pictures: Array, apart: Array) -> Array:
         """The nearest row of each of PICTURES (B, K) where rows are APART (B, N); -1 of -1."""

@@ -1,7 +1,7 @@
 """What index versions answer to the same queries by exact search, and what that is worth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -31,12 +31,14 @@ class Ranked:
         shared: the same over the rows of images that another version holds too.
         answers: (Q, TOP) the row numbers of the nearest, -1 for none.
         keys: of the rows in `answers`, by row number.
+        plain: `values` without a re-ranking; empty where there is none.
     """
 
     values: dict[str, Array]
     shared: dict[str, Array]
     answers: Array
     keys: dict[int, str]
+    plain: dict[str, Array] = field(default_factory=dict)
 
 
 def headline(protocol: Protocol, k: int) -> str:

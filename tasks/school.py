@@ -16,6 +16,7 @@ from models.learner import Learner, Schedule
 from models.networks.base import Encoder
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Lesson, Supervision
+from tasks.compatible import fitting_older
 from tasks.everything import Everything, some
 from tasks.fitting import fit_poolings
 from tasks.group import Group
@@ -60,6 +61,10 @@ class School:
         chosen = selected(store, dataset, version, wanted(plan))
         learned, held = chosen.parted(plan.validation)
         teacher = _teacher(plan, learned, began.encoder.dimensions)
+        if plan.compatible_with:
+            teacher = fitting_older(
+                store, dataset, learned, plan, began.spec, teacher, device, group
+            )
         memory = plan.memory_mb << 20
 
         def pictures(some: Selected, memory: int) -> TrainingSet:
@@ -174,5 +179,6 @@ def _teacher(plan: TrainPlan, chosen: Selected, dimensions: int) -> Supervision:
         plan.seed,
         plan.clusters,
         plan.pretrained is not None,
+        plan.sketches,
     )
     return choose(SUPERVISIONS, plan.supervision, "supervision").load()(lesson)

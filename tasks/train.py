@@ -5,21 +5,27 @@ with it, is imported by the functions that train or load.
 """
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from data.lineage import code_revision, library_versions
 from data.plan import digest_of
 from data.store import Store
-from models.spec import Precision
 from tasks.cluster import ClusterPlan, connect
+from tasks.encoders import (
+    card_of,
+    keep_encoder,
+    kept_encoders,
+    load_encoder,
+    the_encoder,
+    weights_name,
+)
+from tasks.spaces import CARD
 from tasks.train_plan import TrainPlan
 
 if TYPE_CHECKING:
     import torch
 
-    from models.weights import Embedder
     from tasks.course import Course, Progress
 
 __all__ = ["TrainPlan", "keep_encoder", "kept_encoders", "load_encoder", "train", "trained"]
@@ -55,6 +61,9 @@ def train(
     known = trained(store, dataset, plan)
     if known is not None and not again:
         return known
+    if plan.learned_bits:
+        whole = train(store, dataset, version, plan.whole, cluster, progress, again=again)
+        return _shortened(store, dataset, version, plan, whole)
     if plan.workers:
         return _on_ray(store, dataset, version, plan, cluster or ClusterPlan())
     from tasks.course import run
@@ -69,45 +78,7 @@ def trained(store: Store, dataset: str, plan: TrainPlan) -> str | None:
     if not store.exists(name):
         return None
     digest = str(json.loads(store.read(name))["encoder"])
-    return digest if store.exists(_weights_name(digest)) else None
-
-
-def keep_encoder(store: Store, content: bytes, card: dict[str, Any]) -> str:
-    """Put an encoder's file and its card into the store; its digest."""
-    from models import weights
-
-    digest = weights.digest_of(content)
-    store.write(_card_name(digest), _json({"encoder": digest} | card))
-    store.write(_weights_name(digest), content)
-    return digest
-
-
-def kept_encoders(store: Store, start: str = "") -> list[str]:
-    """The digests of the encoders in STORE that begin with START, sorted."""
-    found = store.names("encoders")
-    return [name for name in found if re.fullmatch("[0-9a-f]{64}", name) and name.startswith(start)]
-
-
-def load_encoder(
-    store: Store, digest: str, device: str = "cpu", precision: Precision = "float32"
-) -> "Embedder":
-    """The encoder DIGEST with its card, ready for work.
-
-    Raises:
-        FileNotFoundError: it is not in the store.
-        ValueError: its bytes are not those that its digest names, or its card is another's.
-    """
-    try:
-        content = store.read(_weights_name(digest))
-        said = store.read(_card_name(digest))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"The encoder {digest} is not in the store {store.root}: train it again, or bring back "
-            "its folder encoders/DIGEST."
-        ) from error
-    from models import weights
-
-    return weights.load(content, device, precision, card=_card(said, digest), digest=digest)
+    return digest if store.exists(weights_name(digest)) else None
 
 
 def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: "Course") -> str:
@@ -140,12 +111,42 @@ def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: 
         "canary": canary.reference(weights.load(content)),
         "created": ended.isoformat(timespec="seconds"),
     }
+    if plan.compatible_with:
+        card[CARD] = the_encoder(store, plan.compatible_with)
     if course.loss:
         events = events_of(course.curves, ended, course.seconds)
         store.write(f"encoders/{weights.digest_of(content)}/{EVENTS}", events)
     digest = keep_encoder(store, content, card)
     store.write(_plan_name(dataset, plan), _json({"encoder": digest, "dataset": dataset}))
     store.delete(checkpoint_folder(dataset, version, plan))
+    return digest
+
+
+def _shortened(store: Store, dataset: str, version: int, plan: TrainPlan, whole: str) -> str:
+    """The digest of the encoder that makes the best bits of the encoder WHOLE, put into STORE."""
+    from models import canary, weights
+    from tasks.shorten import shorten
+
+    encoder, spec = weights.restored(store.read(weights_name(whole)))
+    short = shorten(store, dataset, version, plan, encoder.eval(), spec, _device(plan))
+    content = weights.save(short.encoder, short.spec)
+    card = card_of(store, whole)
+    card |= {
+        "encoder": weights.digest_of(content),
+        "plan": plan.model_dump(mode="json"),
+        "shortened": {
+            "from": whole,
+            "pictures": short.pictures,
+            "order": short.order,
+            "worth": short.worth,
+        },
+        "code": code_revision(),
+        "libraries": library_versions(),
+        "canary": canary.reference(weights.load(content)),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    digest = keep_encoder(store, content, card)
+    store.write(_plan_name(dataset, plan), _json({"encoder": digest, "dataset": dataset}))
     return digest
 
 
@@ -214,28 +215,9 @@ def _device(plan: TrainPlan) -> "torch.device":
     return torch.device(plan.device)
 
 
-def _card(said: bytes, digest: str) -> dict[str, Any]:
-    """The card of encoder DIGEST that SAID holds; one from before cards named theirs will do."""
-    try:
-        card = json.loads(said)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"The card of encoder {digest[:12]} is damaged: {error}") from error
-    if not isinstance(card, dict) or card.get("encoder", digest) != digest:
-        raise ValueError(f"The card beside encoder {digest[:12]} is not its own: bring its back.")
-    return card
-
-
 def _plan_name(dataset: str, plan: TrainPlan) -> str:
     """Where the store says which encoder PLAN made of DATASET."""
     return f"encoders/plans/{digest_of([plan.purpose, dataset])}.json"
-
-
-def _card_name(digest: str) -> str:
-    return f"encoders/{digest}/card.json"
-
-
-def _weights_name(digest: str) -> str:
-    return f"encoders/{digest}/encoder.safetensors"
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -11,16 +11,15 @@ from data.taxonomy import DescriptorType, Network, Supervision
 from models import composition
 from models.aggregation import BAGS
 from models.aggregation.wanted import Pooling, fits, pooling_of
+from models.composition import Whitening
 from models.networks import NETWORKS
-from models.pixels import Transform
+from models.pixels import Sight, Transform
 from models.spec import EncoderSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
+from tasks.train_rules import check_compatible
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
-
-
-Whitening = Literal["none", "pca", "learned"]
 
 
 class TrainPlan(Plan):
@@ -42,6 +41,11 @@ class TrainPlan(Plan):
         "clusters": 0,
         "pooling_options": {},
         "change": 1.0,
+        "see": "colours",
+        "sketches": 0.0,
+        "learned_bits": 0,
+        "compatible_with": "",
+        "compatible_by": "descriptors",
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -63,9 +67,18 @@ class TrainPlan(Plan):
     dimensions: int = Field(
         default=128, gt=0, description="numbers, or bits, a descriptor; of asmk: bits a visual word"
     )
+    learned_bits: int = Field(
+        default=0,
+        ge=0,
+        description="of which the best are kept, as many as dimensions says; 0: all that it learns",
+    )
     storage: Literal["float32", "float16"] = "float32"
     size: int = Field(default=64, ge=8, le=1024, description="side of a picture, pixels")
     fit: Literal["squash", "crop"] = "squash"
+    see: Sight = Field(
+        default="colours",
+        description="edges: every picture, photographs and what asks for them, as a line drawing",
+    )
     width: int = Field(default=32, gt=0, description="channels of the first stage")
     depth: int = Field(default=1, gt=0, description="blocks a stage")
     pooling: str = Field(
@@ -85,6 +98,16 @@ class TrainPlan(Plan):
     protocol: str | Protocol | None = Field(
         default=None,
         description="learn from the training set of this protocol and from nothing else",
+    )
+    compatible_with: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{12,64})?$",
+        description="digest of an encoder, or its first 12 letters, whose index is to answer this",
+    )
+    compatible_by: Literal["descriptors", "classes"] = Field(
+        default="descriptors",
+        description="descriptors: says what that one says, and may be small; classes: has its "
+        "classes where they are, and may be better",
     )
     epochs: int = Field(
         default=20,
@@ -126,6 +149,9 @@ class TrainPlan(Plan):
     change: float = Field(
         default=1.0, ge=0, le=1, description="how much gently changed views are changed; 0: not"
     )
+    sketches: float = Field(
+        default=0.0, ge=0, le=1, description="share of the views that are shown as line drawings"
+    )
     seed: int = Field(default=0, ge=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     device: str = Field(
@@ -160,29 +186,20 @@ class TrainPlan(Plan):
                 "patience waits for a better epoch, and without validation none is better than "
                 "another: set validation, the share of the pictures that choose, say 0.1."
             )
-        self._check_whitening()
+        if self.sketches and self.see == "edges":
+            raise ValueError(
+                f"see: edges shows every picture as a drawing, and sketches: {self.sketches:g} "
+                "would draw drawings: leave one of them out."
+            )
+        composition.check_whitening(
+            self.supervision, self.descriptor, self._pooling, self.whitening
+        )
+        composition.check_learned_bits(
+            self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
+        )
+        check_compatible(self)
         self.spec()
         return self
-
-    def _check_whitening(self) -> None:
-        if self.whitening == "none":
-            return
-        if self.descriptor is DescriptorType.BINARY:
-            raise ValueError(
-                f"whitening: {self.whitening} scales numbers, and of bits only their signs are "
-                "kept: choose whitening: none, or another descriptor."
-            )
-        if BAGS in self.pooling:
-            raise ValueError(
-                f"whitening: {self.whitening} makes one vector of another, and {BAGS} makes none: "
-                "choose whitening: none."
-            )
-        if self.whitening == "learned" and "labels" not in SUPERVISIONS[self.supervision].needs:
-            raise ValueError(
-                "whitening: learned asks which pictures share a class, and "
-                f"{self.supervision} looks at no labels: choose whitening: pca, or a supervision "
-                "that needs labels."
-            )
 
     @field_validator("protocol")
     @classmethod
@@ -239,6 +256,14 @@ class TrainPlan(Plan):
         return self.digest_without(WHERE)
 
     @property
+    def whole(self) -> "TrainPlan":
+        """The training of all bits that are learned, of which this plan keeps the best.
+
+        Plans that differ in how many they keep have one training.
+        """
+        return self.model_copy(update={"dimensions": self.learned_bits, "learned_bits": 0})
+
+    @property
     def _pooling(self) -> Pooling:
         known = NETWORKS[self.network].poolings
         return pooling_of(self.pooling, self.pooling_options, known, self.network)
@@ -261,5 +286,5 @@ class TrainPlan(Plan):
             descriptor=self.descriptor,
             dimensions=dimensions,
             storage=self.storage,
-            transform=Transform(size=self.size, fit=self.fit),
+            transform=Transform(size=self.size, fit=self.fit, see=self.see),
         )

@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from models.composition import Whitening
 from models.networks.base import Encoder, Head
 from models.networks.heads import WhiteningHead
 from models.whitening import learned_whitening, pca_whitening
 from tasks.marks import Marks
-from tasks.train_plan import Whitening
 
 PAIRS: Final = 50_000
 """Matching pairs that a whitening is learned from, at most."""

@@ -3,15 +3,26 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from data.hierarchy import path_of
 from data.plan import Plan
+from data.taxonomy import Retrieval
 
-Relevance = Literal["same_label", "shared_label", "listed", "judged", "caption", "same_pair"]
+Relevance = Literal[
+    "same_label", "shared_label", "hierarchical", "listed", "judged", "caption", "same_pair"
+]
 """Which answers are right: those of the query's class (also an object, a product, a place or a
-cluster of copies); those that share a class with it; those that the truth lists for it, junk left
-out; those that judges thought so, as much as they did; its own sentences, or the picture of a
-sentence; its other half, such as the photograph of a sketch."""
+cluster of copies); those that share a class with it; those of a class that is near in a tree, the
+deeper the lowest group that holds both the more; those that the truth lists for it, junk left out;
+those that judges thought so, as much as they did; its own sentences, or the picture of a sentence;
+its other half, such as the photograph of a sketch."""
 
 Labels = Literal["all", "some", "seen", "unseen"]
 
@@ -71,12 +82,23 @@ class Protocol(Plan):
         crop: queries are the boxes that the truth gives them, and not the whole picture.
         sizes: pictures in queries, database and train, as papers state them; 0 where they do not.
         seed: of what is drawn.
-        objects: what a row is: a whole picture, where empty; a box or a region of a grid; any.
+        retrieval: the kind of retrieval that says how it is measured, where no paper does.
+        parents: where relevance is hierarchical, the group above each label or group, ``dog:
+            animal``; what is not named lies as its name says, ``animal/dog``, or below the root.
+        objects: what a row is: a whole picture, where empty; a box, or a region of a grid.
         per_image: rows that are parts of one picture are one answer, as near as the nearest of them
             and as good as the best.
+
+    Raises:
+        ValueError: a group stands above itself, or there are groups that nothing asks for.
     """
 
-    later: ClassVar[Mapping[str, Any]] = {"objects": "", "per_image": False}
+    later: ClassVar[Mapping[str, Any]] = {
+        "retrieval": None,
+        "parents": {},
+        "objects": "",
+        "per_image": False,
+    }
 
     dataset: str
     queries: Pick
@@ -96,8 +118,46 @@ class Protocol(Plan):
     crop: bool = False
     sizes: tuple[int, int, int] = (0, 0, 0)
     seed: str = "nightjar 1"
-    objects: Literal["", "boxes", "grid", "any"] = ""
+    retrieval: Retrieval | None = None
+    parents: dict[str, str] = Field(default_factory=dict)
+    objects: Literal["", "boxes", "grid"] = ""
     per_image: bool = False
+
+    @field_validator("parents")
+    @classmethod
+    def _is_a_tree(cls, parents: dict[str, str]) -> dict[str, str]:
+        for name in parents:
+            path_of(name, parents)
+        return parents
+
+    @model_validator(mode="after")
+    def _tree_is_asked_for(self) -> "Protocol":
+        tree = self.relevance == "hierarchical"
+        if self.parents and not tree:
+            raise ValueError(
+                f"parents say how labels hang together, and relevance {self.relevance} asks only "
+                "whether they are the same: set relevance: hierarchical, or leave them out."
+            )
+        if tree and self.frequent:
+            raise ValueError(
+                "frequent counts labels, and a hierarchical relevance asks for the groups above "
+                "them: leave it out."
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What it says, as an earlier release wrote it where it says no more than that could.
+
+        The digests of plans that hold a protocol would change otherwise, and with them the names
+        of encoders.
+        """
+        said = write(self)
+        return {
+            name: value
+            for name, value in said.items()
+            if name not in self.later or value != self.later[name]
+        }
 
     @property
     def is_drawn(self) -> bool:

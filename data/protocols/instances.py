@@ -9,6 +9,10 @@ TRAIN: Final = Pick(splits=("train",))
 TEST: Final = Pick(splits=("test",))
 INDEX: Final = Pick(splits=("index",))
 QUERY: Final = Pick(splits=("query",))
+SKETCH: Final = (
+    "Yu, Liu, Song, Xiang, Hospedales, Loy, Sketch Me That Shoe, CVPR 2016, whose measure this is, "
+    "on the pairs of Isola, Zhu, Zhou, Efros, CVPR 2017"
+)
 
 GLDV2: Final = "Weyand, Araujo, Cao, Sim, Google Landmarks Dataset v2, CVPR 2020"
 REVISITED: Final = (
@@ -226,6 +230,32 @@ INSTANCES: Final[Mapping[str, Protocol]] = {
         metric="cmc@1",
         also=("cmc@10",),
         defined="Yu, Liu, Song, Xiang, Hospedales, Loy, Sketch Me That Shoe, CVPR 2016",
-        sizes=(97, 97, 200),
+        sizes=(97, 97, 400),
+    ),
+    "pix2pix-edges2shoes": Protocol(
+        dataset="pix2pix",
+        queries=Pick(splits=("sketch-val",)),
+        database=Pick(splits=("photo-val",)),
+        train=Pick(splits=("sketch-train", "photo-train")),
+        relevance="same_pair",
+        metric="cmc@1",
+        also=("cmc@10",),
+        defined=SKETCH,
+        note="The drawings were made from these very photographs by a machine: edges that are "
+        "found alike find most of them.",
+        sizes=(200, 200, 99_650),
+    ),
+    "pix2pix-unseen": Protocol(
+        dataset="pix2pix",
+        queries=Pick(splits=("sketch-val",), labels="unseen"),
+        database=Pick(splits=("photo-val",), labels="unseen"),
+        train=Pick(splits=("sketch-val", "photo-val"), labels="seen"),
+        relevance="same_pair",
+        metric="cmc@1",
+        also=("cmc@10",),
+        defined=SKETCH,
+        note="For those who have val and no train: of its pairs half teach, drawn from the seed, "
+        "and the others ask.",
+        seen=0.5,
     ),
 }

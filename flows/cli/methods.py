@@ -21,9 +21,10 @@ def methods(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List supervisions, networks, poolings and descriptors, and what goes together."""
+    """List what encoders are made of, what goes together, and the kinds of retrieval."""
     from json import loads as parsed
 
+    from flows import kinds
     from flows import methods as words
 
     if markdown:
@@ -42,6 +43,7 @@ def methods(
         (words.BUILDS, words.builds()),
         (words.POOLS[:3], [line[:3] for line in words.pools()]),
         (words.STORED, words.stored()),
+        (kinds.HEAD, kinds.kinds()),
         (words.MATRIX, words.matrix()),
     ):
         show.table(rows, head=head)

@@ -32,7 +32,9 @@ class Pool:
 
     def width(self, inputs: int, said: Mapping[str, Any]) -> int:
         """How long a vector it makes of maps of INPUTS channels where so much is SAID."""
-        return inputs * getattr(self.options.model_validate(said), "words", 1)
+        told = self.options.model_validate(said)
+        times: int = getattr(told, "words", 1) * getattr(told, "cells", 1) ** 2
+        return inputs * times
 
 
 def _average() -> "type[Aggregation]":
@@ -69,6 +71,12 @@ def _attention() -> "type[Aggregation]":
     from models.aggregation.attention import AttentionPooling
 
     return AttentionPooling
+
+
+def _grid() -> "type[Aggregation]":
+    from models.aggregation.grid import Grid
+
+    return Grid
 
 
 def _vlad() -> "type[Aggregation]":
@@ -123,6 +131,13 @@ AGGREGATIONS: Final[Mapping[str, Pool]] = {
         "Activations, 2016",
         load=_rmac,
         options=options.RMAC,
+    ),
+    "grid": Pool(
+        about="The means of the cells of a grid, side by side: it counts where a thing is.",
+        cite="Lazebnik, Schmid, Ponce, Beyond Bags of Features: Spatial Pyramid Matching for "
+        "Recognizing Natural Scene Categories, 2006",
+        load=_grid,
+        options=options.Grid,
     ),
     "attention": Pool(
         about="The mean, in which the telling local features count more.",

@@ -36,6 +36,12 @@ class Attention(Pooled):
     hidden: int = Field(default=0, ge=0, description="channels of a learned score; 0: the map's")
 
 
+class Grid(Pooled):
+    """Of the means of cells."""
+
+    cells: int = Field(default=4, ge=1, le=16, description="G, cells along each side")
+
+
 class Words(Pooled):
     """Of residuals over visual words."""
 

@@ -56,12 +56,14 @@ class VisualWords(Descriptor):
 
         blocks = features.reshape(-1, self.words, self.bits)  # (B, K, D)
         there = (blocks != 0).any(dim=2)  # (B, K)
-        first = torch.argsort((~there).int(), dim=1, stable=True)[:, : self.slots]  # (B, S)
+        # words that are there in their order, then the others; ONNX knows no stable sort
+        places = torch.arange(self.words, device=features.device) + self.words * (~there).long()
+        first = places.topk(self.slots, dim=1, largest=False).values % self.words  # (B, S)
         taken = torch.gather(there, 1, first)[:, :, None]  # (B, S, 1)
         signs = torch.gather(blocks, 1, first[:, :, None].expand(-1, -1, self.bits)) >= 0
         values = signs.int().reshape(*first.shape, self.bits // BITS, BITS)
-        places = 2 ** torch.arange(BITS - 1, -1, -1, dtype=torch.int32, device=features.device)
-        slots = torch.cat([first[:, :, None].int(), (values * places).sum(dim=3).int()], dim=2)
+        worth = 2 ** torch.arange(BITS - 1, -1, -1, dtype=torch.int32, device=features.device)
+        slots = torch.cat([first[:, :, None].int(), (values * worth).sum(dim=3).int()], dim=2)
         rows = torch.where(taken, slots, EMPTY).flatten(1)  # (B, S (1 + D / 16))
         lengths = torch.full_like(rows[:, :1], slots.shape[2])
         return torch.cat([lengths, rows], dim=1).to(torch.uint16)

@@ -35,6 +35,7 @@ class Build:
         alike: whether its own term asks which pictures show the same.
         balanced: whether its own term wants several pictures of each class in a step.
         binary: whether it makes nothing but bits.
+        sequential: whether a bit depends on those before it.
         poolings: how its maps may become one vector; "gem" is among them.
         channels: of its maps, by the recipe's width; 0 where nobody knows before it is built.
     """
@@ -47,6 +48,7 @@ class Build:
     alike: bool = False
     balanced: bool = False
     binary: bool = False
+    sequential: bool = False
     poolings: tuple[str, ...] = tuple(AGGREGATIONS)
     channels: int = 0
 
@@ -101,6 +103,7 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         load=_autoencoder,
         options=AutoencoderOptions,
         term=True,
+        channels=4,
     ),
     Network.GAN: Build(
         about="A convolutional encoder that tells pictures from those of a generator, or whose "
@@ -110,6 +113,7 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         load=_gan,
         options=GanOptions,
         term=True,
+        channels=4,
     ),
     Network.SIAMESE_TRIPLET: Build(
         about="Convolutional towers of shared weights that learn from pairs or triplets alone: "
@@ -121,6 +125,7 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         term=True,
         alike=True,
         balanced=True,
+        channels=4,
     ),
     Network.ATTENTION: Build(
         about="A transformer behind a convolutional stem: all places of a picture look at each "
@@ -140,5 +145,7 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         alike=True,
         balanced=True,
         binary=True,
+        sequential=True,
+        channels=4,
     ),
 }

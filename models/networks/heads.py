@@ -1,4 +1,4 @@
-"""Heads that are not learned: what an encoder has whose descriptor is the pooling itself."""
+"""Heads that are not learned, or no longer: whitenings, none at all, and a part of one."""
 
 import torch
 from torch import nn
@@ -76,6 +76,39 @@ def put_head(encoder: Encoder, kind: HeadKind, dimensions: int) -> None:
             f"{dimensions}: has this network maps whose local features can be told apart?"
         )
     encoder.dimensions = inputs
+
+
+@torch.no_grad()
+def keep(encoder: Encoder, places: torch.Tensor) -> None:
+    """Let ENCODER make those features alone whose PLACES (D',) int64 are said, in that order.
+
+    Its head is smaller afterwards, and as if it had been built so: what each feature depends on is
+    its own row of the projection, and what the batches have told of it.
+
+    Raises:
+        ValueError: its features depend on each other.
+    """
+    old = encoder.head
+    if isinstance(old, nn.Identity):
+        rows = torch.eye(encoder.dimensions)[places]
+        mean, variance = torch.zeros(encoder.dimensions), torch.ones(encoder.dimensions)
+        head = Head(encoder.dimensions, len(places))
+        variance = variance - head.whiten.eps
+    elif isinstance(old, Head):
+        rows = old.project.weight[places]
+        told = dict(old.whiten.named_buffers())
+        mean, variance = told["running_mean"], told["running_var"]
+        head = Head(old.project.in_features, len(places))
+    else:
+        raise ValueError(
+            f"The features of a {type(old).__name__} depend on each other: none can be left out."
+        )
+    head.project.weight.copy_(rows)
+    counted = dict(head.whiten.named_buffers())
+    counted["running_mean"].copy_(mean[places])
+    counted["running_var"].copy_(variance[places])
+    encoder.head = head.train(encoder.training)
+    encoder.dimensions = len(places)
 
 
 def _know(head: nn.Module, _: object) -> None:

@@ -14,12 +14,18 @@ from models.distances import Metric
 from models.reranking.alpha_qe import AlphaQE
 from models.reranking.base import Array, Pictures, Reranking, Shortlist
 from models.reranking.database_augmentation import DatabaseAugmentation
+from models.reranking.diffusion import Diffusion
+from models.reranking.geometric import Geometric
+from models.reranking.k_reciprocal import KReciprocal
 
 __all__ = ["RERANKINGS", "Pictures", "Reranking", "Shortlist", "check_metric", "rerank", "steps_of"]
 
 RERANKINGS: Final[Mapping[str, type[Reranking]]] = {
     "alpha_qe": AlphaQE,
     "database_augmentation": DatabaseAugmentation,
+    "diffusion": Diffusion,
+    "geometric": Geometric,
+    "k_reciprocal": KReciprocal,
 }
 """By the word that a recipe or a person says."""
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from data.taxonomy import DescriptorType
+from models.augment import Changes
 from models.networks.base import Encoder, Views
 
 
@@ -52,6 +53,7 @@ class Lesson:
         seed: of what the supervision draws once (codewords, projections).
         clusters: how many it is to find, where it finds some; 0 for a guess.
         pretrained: whether the encoder has learned before.
+        sketches: the share of views that are drawn as sketches.
     """
 
     dimensions: int
@@ -67,6 +69,12 @@ class Lesson:
     seed: int = 0
     clusters: int = 0
     pretrained: bool = False
+    sketches: float = 0.0
+
+    @property
+    def changes(self) -> Changes:
+        """How the views that are learned from differ from the pictures."""
+        return Changes(self.flip, self.change, self.sketches)
 
     @property
     def binary(self) -> bool:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models import augment, losses
+from models import losses
 from models.clustering import kmeans
 from models.losses.terms import cosines
 from models.networks.base import Encoder
@@ -31,7 +31,7 @@ class PseudoSupervised(Supervision):
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
-        self.flip, self.change = lesson.flip, lesson.change
+        self.changes = lesson.changes
         self.seed, self.binary = lesson.seed, lesson.binary
         wanted = lesson.clusters or round(lesson.pictures**0.5)
         self.clusters = max(2, min(wanted, lesson.pictures))
@@ -73,7 +73,7 @@ class PseudoSupervised(Supervision):
         if batch.rows is None:
             raise ValueError("pseudo_supervised needs a batch that says which rows it holds.")
         cluster = self.cluster[batch.rows]  # (B,)
-        images = augment.gentle(batch.images, batch.generator, self.flip, self.change)
+        images = self.changes.gentle(batch.images, batch.generator)
         views = encoder.see(images, _together(cluster), batch.generator)
         there = cluster != ALONE
         targets = functional.one_hot(cluster.clamp_min(0), self.clusters) * there[:, None]  # (B, k)
@@ -86,7 +86,7 @@ class PseudoSupervised(Supervision):
     def _swapped(self, encoder: Encoder, batch: Batch) -> Taught:
         """How badly each of two strong views of BATCH tells the cluster of the other one."""
         twice = torch.cat([batch.images, batch.images])
-        images = augment.strong(twice, batch.generator, self.flip)
+        images = self.changes.strong(twice, batch.generator)
         views = encoder.see(images, None, batch.generator)
         features = views.features
         if self.binary:

@@ -5,7 +5,6 @@ from typing import Final
 
 import torch
 
-from models import augment
 from models.networks.base import Encoder
 from models.supervision import momentum, twins
 from models.supervision.base import Batch, Lesson, Supervision, Taught
@@ -28,7 +27,7 @@ class SelfSupervised(Supervision):
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
         constants = Constants.of(PICTURES, lesson)
-        self.flip = lesson.flip
+        self.changes = lesson.changes
         self.twins = TWINS[constants.method](lesson, constants)
 
     def begin(self, encoder: Encoder) -> None:
@@ -40,7 +39,7 @@ class SelfSupervised(Supervision):
         count = len(batch.images)
         twice = torch.cat([batch.images, batch.images])
         alike = torch.eye(count, dtype=torch.bool, device=batch.images.device).repeat(2, 2)
-        images = augment.strong(twice, batch.generator, self.flip)
+        images = self.changes.strong(twice, batch.generator)
         views = encoder.see(images, alike, batch.generator)
         return Taught(self.twins(views), views)
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import torch
 
-from models import augment, losses
+from models import losses
 from models.networks.base import Encoder
 from models.supervision.anchors import Anchors
 from models.supervision.base import Batch, Lesson, Supervision, Taught
@@ -33,7 +33,7 @@ class SemiSupervised(Supervision):
                 "semi_supervised needs labels of at least 2 classes, but there are "
                 f"{len(lesson.classes)}. Choose self_supervised, which needs none."
             )
-        self.flip, self.change = lesson.flip, lesson.change
+        self.changes = lesson.changes
         self.anchors = Anchors(len(lesson.classes), lesson, margin=0.2)
         self.averages = lesson.method == "mean_teacher"
         self.teacher: Teacher | None = None
@@ -56,8 +56,8 @@ class SemiSupervised(Supervision):
         known = batch.targets.sum(dim=1) > 0  # (B,)
         images = torch.cat(
             [
-                augment.gentle(batch.images, batch.generator, self.flip, self.change),
-                augment.strong(batch.images, batch.generator, self.flip),
+                self.changes.gentle(batch.images, batch.generator),
+                self.changes.strong(batch.images, batch.generator),
             ]
         )
         views = encoder.see(images, _alike(batch.targets).repeat(2, 2), batch.generator)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from models import augment
 from models.networks.base import Encoder
 from models.supervision import criteria, pairwise
 from models.supervision.base import Batch, Lesson, Supervision, Taught
@@ -38,7 +37,7 @@ class Supervised(Supervision):
                 f"{len(lesson.classes)}. Choose self_supervised, which needs none."
             )
         constants = Constants.of(LABELS, lesson)
-        self.flip, self.change = lesson.flip, lesson.change
+        self.changes = lesson.changes
         self.criterion = CRITERIA[constants.method](lesson, constants)
 
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
@@ -47,7 +46,7 @@ class Supervised(Supervision):
             raise ValueError("supervised needs a batch with targets.")
         alike = batch.targets @ batch.targets.T > 0
         views = encoder.see(
-            augment.gentle(batch.images, batch.generator, self.flip, self.change),
+            self.changes.gentle(batch.images, batch.generator),
             alike,
             batch.generator,
         )

@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch.nn import functional
 
-from models import augment, hashing, losses
+from models import hashing, losses
 from models.networks.base import Encoder, Head
 from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught
 from models.supervision.constants import chosen
@@ -41,7 +41,7 @@ class Unsupervised(Supervision):
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
-        self.flip, self.change = lesson.flip, lesson.change
+        self.changes = lesson.changes
         self.seed, self.dimensions = lesson.seed, lesson.dimensions
         self.method = lesson.method or ("bihalf" if lesson.binary else "neighbours")
         self.temperature = chosen(lesson.temperature, STRUCTURE["neighbours"].temperature)
@@ -63,7 +63,7 @@ class Unsupervised(Supervision):
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on gently changed pictures of BATCH."""
         views = encoder.see(
-            augment.gentle(batch.images, batch.generator, self.flip, self.change),
+            self.changes.gentle(batch.images, batch.generator),
             None,
             batch.generator,
         )

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from models import augment, losses
+from models import losses
 from models.networks.base import Encoder, drawn_from
 from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught, spread
 from models.supervision.constants import Constants
@@ -136,7 +136,7 @@ class WeaklySupervised(Supervision):
                 f"there are {len(lesson.words)}. Choose self_supervised, which needs none."
             )
         constants = Constants.of(WORDS, lesson)
-        self.flip, self.change = lesson.flip, lesson.change
+        self.changes = lesson.changes
         self.hearsay = HEARSAY[constants.method](lesson, constants)
         self.register_buffer("rare", torch.zeros(len(lesson.words)))
 
@@ -157,7 +157,7 @@ class WeaklySupervised(Supervision):
         telling = (batch.words > 0) * self.rare  # (B, T)
         itself = torch.eye(len(telling), dtype=torch.bool, device=telling.device)
         views = encoder.see(
-            augment.gentle(batch.images, batch.generator, self.flip, self.change),
+            self.changes.gentle(batch.images, batch.generator),
             (telling @ telling.T > 0) | itself,
             batch.generator,
         )

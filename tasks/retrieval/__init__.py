@@ -32,7 +32,18 @@ RETRIEVALS: Final[Mapping[Retrieval, Kind]] = {
 }
 """By a recipe's word."""
 
+SHARING: Final = frozenset({"same_label", "shared_label"})
+"""Relevances that are told by labels alone."""
+
 
 def measured_by(protocol: str) -> tuple[Retrieval, ...]:
-    """The kinds of retrieval that the protocol of the name PROTOCOL measures."""
+    """The kinds of retrieval that the protocol of the name PROTOCOL measures.
+
+    Of those that no paper names, ``labels`` asks for pictures that share one and ``known_item`` for
+    the very picture; ``auto`` is either of them.
+    """
+    if protocol in ("labels", "auto"):
+        return tuple(word for word, kind in RETRIEVALS.items() if kind.relevance in SHARING)
+    if protocol == "known_item":
+        return (Retrieval.INSTANCE,)
     return tuple(word for word, kind in RETRIEVALS.items() if protocol in kind.protocols)

@@ -10,6 +10,7 @@ INSTANCE: Final = Kind(
     relevance="same_label",
     right="Those of the same thing, by its label or by the list that the truth gives.",
     distances=("cosine", "hamming", "asmk"),
+    rerankings=("alpha_qe", "database_augmentation", "k_reciprocal", "diffusion", "geometric"),
     headline="map@100[min]",
     also=("cmc@1", "mrr@100"),
     says=LABELS | {"answers"},

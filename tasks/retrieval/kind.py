@@ -1,11 +1,13 @@
 """What a kind of retrieval is: which query, which answers are right, how far, by what measure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from data.adapters.card import Says
 from data.protocols import Pick, Protocol
 from data.protocols.base import Relevance
+from data.taxonomy import Retrieval
 
 LABELS: Final[frozenset[Says]] = frozenset({"single", "multi"})
 """A dataset whose pictures have labels, one each or several."""
@@ -51,22 +53,35 @@ class Kind:
     refusal: str = ""
     per_image: bool = False
 
-    def protocol(self, split: str | None) -> Protocol:
+    def protocol(
+        self,
+        split: str | None,
+        *,
+        among: Sequence[str] = (),
+        word: Retrieval | None = None,
+        dataset: str = "",
+        lists: str = "",
+    ) -> Protocol:
         """How it is measured on a dataset of which no paper says how.
 
         Args:
             split: the split that asks, while the others answer; None: labelled pictures of all
-                splits ask, and what a query is itself is no answer of it.
+                splits ask, or of those AMONG them, and what a query is itself is no answer of it.
+            among: splits, where no SPLIT asks alone; none named: all.
+            word: the kind's.
+            dataset: whose pictures they are.
+            lists: whose lists say the splits.
         """
         return Protocol(
-            dataset="",
-            queries=Pick(splits=(split,) if split else (), labels="some"),
+            dataset=dataset,
+            lists=lists,
+            retrieval=word,
+            queries=Pick(splits=(split,) if split else tuple(among), labels="some"),
             database=Pick(without=("queries",)) if split else Pick(),
             relevance=self.relevance,
             metric=self.headline,
             also=self.also,
             defined=self.cite,
             own="absent" if split else "left_out",
-            objects="any",
             per_image=self.per_image,
         )

@@ -14,7 +14,7 @@ SKETCH_BASED: Final = Kind(
     also=("map@200[hits]", "p@100"),
     says=LABELS,
     needs="sketches and photographs under the same labels",
-    protocols=("sketchy", "qmul-chairs"),
+    protocols=("sketchy", "qmul-chairs", "pix2pix-edges2shoes", "pix2pix-unseen"),
     command="nightjar search SKETCH --recipe RECIPE",
     cite="Sangkloy, Burnell, Ham, Hays, The Sketchy Database, SIGGRAPH 2016",
 )

@@ -58,6 +58,7 @@ def test_a_protocol_says_whose_it_is_and_how_it_is_normalised(name: str) -> None
 def test_protocols_are_found_by_their_dataset() -> None:
     assert protocols_of("cifar10") == (
         "cifar10", "cifar10-1", "cifar10-2", "cifar10-unsupervised", "cifar10-unseen",
+        "cifar10-hierarchy",
     )  # fmt: skip
     assert protocols_of("folder") == ()
 

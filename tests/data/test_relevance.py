@@ -47,6 +47,72 @@ def test_shared_labels_are_counted_and_of_the_same_label_one_is_enough(
     assert grades(protocol("same_pair"), questions, rows) == same
 
 
+TREES: tuple[dict[str, str], ...] = (
+    {},
+    {"a": "x", "b": "x", "c": "y"},
+    {"a": "x", "b": "x/y", "c": "z", "x": "z", "z/w": "d"},
+)
+NAMES = ("a", "b", "c", "d", "x/y", "x/y/e", "x/f", "z/w")
+
+
+def lowest(one: str, other: str, parents: dict[str, str]) -> int:
+    """How deep the lowest group is that holds both ONE and OTHER; 0 for the root."""
+
+    def line(name: str) -> list[str]:
+        upwards = [name]
+        while up := parents.get(name, "/".join(name.split("/")[:-1])):
+            upwards.append(up)
+            name = up
+        return upwards
+
+    for group in line(one):
+        if group in line(other):
+            return len(line(group))
+    return 0
+
+
+@given(
+    parents=st.sampled_from(TREES),
+    asked=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4),
+    held=st.lists(st.sampled_from(NAMES), min_size=1),
+)
+def test_in_a_tree_a_grade_is_the_depth_of_the_lowest_group_that_holds_both(
+    parents: dict[str, str], asked: list[str], held: list[str]
+) -> None:
+    questions = [Question(f"q{n}", (one,)) for n, one in enumerate(asked)]
+    rows = {f"r{n}": [one] for n, one in enumerate(held)} | {"bare": []}
+    told = protocol("hierarchical", parents=parents)
+    deep = [[*(lowest(one, row, parents) for row in held), 0] for one in asked]
+    assert grades(told, questions, rows) == deep
+
+
+def test_of_several_labels_the_groups_are_counted_that_both_pictures_are_in() -> None:
+    told = protocol("hierarchical", parents={"dog": "animal", "cat": "animal"})
+    rows = {"1": ["dog", "sky"], "2": ["cat", "dog"], "3": ["sky"], "4": ["car"]}
+    assert grades(told, [Question("q", ("dog", "sky"))], rows) == [[3, 2, 1, 0]]
+    assert truth_of(told, [Question("q", ("dog", "sky"))], None).top == 3
+
+
+def test_groups_are_a_tree_and_asked_for() -> None:
+    with pytest.raises(ValueError, match="'a' stands above itself"):
+        protocol("hierarchical", parents={"a": "b", "b": "a"})
+    with pytest.raises(ValueError, match="set relevance: hierarchical"):
+        protocol("same_label", parents={"a": "b"})
+    with pytest.raises(ValueError, match="frequent counts labels"):
+        protocol("hierarchical", frequent=3)
+
+
+def test_the_tree_of_cifar10_holds_its_ten_classes() -> None:
+    told = PROTOCOLS["cifar10-hierarchy"]
+    asked = [Question("q", ("dog",))]
+    rows = {"1": ["dog"], "2": ["frog"], "3": ["truck"]}
+    assert grades(told, asked, rows) == [[2, 1, 0]]
+    assert set(told.parents.values()) == {"animal", "vehicle"}
+    assert len(told.parents) == 10
+    again = Protocol.model_validate(told.model_dump(mode="json"))
+    assert (again, again.digest) == (told, told.digest)
+
+
 def test_only_labels_that_count_are_shared() -> None:
     asked = [Question("q", ("sky", "rare"))]
     rows = {"1": ["rare"], "2": ["sky", "rare"]}

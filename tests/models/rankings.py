@@ -9,7 +9,7 @@ from models.levels import Levels
 NAMES = (
     "map[all]", "map@3[hits]", "map@3[min]", "map@3[R]", "map_at_r", "map_roxf[trapz]", "mp@3",
     "r_precision", "p@3", "recall@3", "cmc@2", "mrr@3", "ndcg@3[exp]", "ndcg@3[linear]", "acg@3",
-    "wap@4", "dcg@3[icme]", "p[h<=1]", "coverage[h<=1]", "ns_score",
+    "wap@4", "ahp@3", "dcg@3[icme]", "p[h<=1]", "coverage[h<=1]", "ns_score",
 )  # fmt: skip
 
 

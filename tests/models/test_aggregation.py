@@ -13,11 +13,12 @@ from models.aggregation.attention import AttentionPooling
 from models.aggregation.average import Average
 from models.aggregation.base import Aggregation, local_features
 from models.aggregation.gem import GeM
+from models.aggregation.grid import Grid
 from models.aggregation.mac import MAC
 from models.aggregation.rmac import RMAC, regions
 from models.aggregation.spoc import SPoC, centre_prior
 
-ORDERLESS = sorted(set(AGGREGATIONS) - {"spoc", "rmac"})
+ORDERLESS = sorted(set(AGGREGATIONS) - {"spoc", "rmac", "grid"})
 """Those to which it does not matter where in the picture a local feature is."""
 
 
@@ -142,6 +143,23 @@ def test_spoc_weighs_cells_by_their_distance_from_the_middle() -> None:
             assert float(SPoC(6)(batch)[b, f]) == pytest.approx(summed / total)
     assert float(centre_prior(5, 7).sum()) == pytest.approx(1)
     assert centre_prior(5, 7).argmax() == 2 * 7 + 3
+
+
+@pytest.mark.parametrize(("height", "width", "cells"), [(8, 8, 4), (5, 7, 3), (2, 3, 4), (4, 4, 1)])
+def test_a_grid_is_the_mean_of_each_cell(height: int, width: int, cells: int) -> None:
+    batch = maps(shape=(2, 6, height, width))
+    found = Grid(6, cells)(batch).view(2, 6, cells, cells)
+    for y in range(cells):
+        top, bottom = y * height // cells, -(-(y + 1) * height // cells)
+        for x in range(cells):
+            left, right = x * width // cells, -(-(x + 1) * width // cells)
+            window = batch[:, :, top:bottom, left:right].flatten(2)
+            assert torch.allclose(found[:, :, y, x], window.sum(dim=2) / window.shape[2])
+
+
+def test_a_grid_of_no_cells_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 cell a side, not 0"):
+        Grid(6, 0)
 
 
 def test_mac_is_the_maximum_of_each_channel() -> None:

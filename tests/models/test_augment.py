@@ -65,6 +65,37 @@ def test_grey_pictures_stay_grey_and_a_full_share_loses_colour() -> None:
     assert torch.equal(augment.grey(pictures(), seeded(), 0.0), pictures())
 
 
+def is_drawn(views: torch.Tensor) -> torch.Tensor:
+    """Which of VIEWS have no colours, (B,) bool."""
+    return (views[:, 0] - views[:, 2]).abs().amax(dim=(1, 2)) < 1e-6
+
+
+def test_a_share_of_the_views_is_drawn_each_by_its_own_hand() -> None:
+    smooth = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 3, 4, generator=seeded(3)), (24, 32), mode="bilinear"
+    )
+    album = smooth.expand(400, -1, -1, -1)
+    views = augment.sketched(album, seeded(), 0.3)
+    drawn = is_drawn(views)
+    assert 80 <= int(drawn.sum()) <= 160
+    assert torch.equal(views[~drawn], album[~drawn])
+    drawings = views[drawn]
+    assert len(torch.unique(drawings.flatten(1), dim=0)) > len(drawings) / 4
+    assert is_drawn(augment.sketched(album, seeded(), 1.0)).all()
+    assert torch.equal(augment.sketched(album, seeded(), 0.0), album)
+
+
+def test_changes_draw_what_the_views_are_and_without_sketches_nothing_is_other() -> None:
+    album, plain = pictures(8), augment.Changes(flip=False, change=0.5)
+    pencil = augment.Changes(flip=False, change=0.5, sketches=1.0)
+    gentle = augment.gentle(album, seeded(), flip=False, change=0.5)
+    assert torch.equal(plain.gentle(album, seeded()), gentle)
+    assert torch.equal(plain.strong(album, seeded()), augment.strong(album, seeded(), flip=False))
+    for views in (pencil.gentle(album, seeded()), pencil.strong(album, seeded())):
+        assert torch.equal(views[:, 0], views[:, 1])
+        assert views.mean() > gentle.mean()
+
+
 def test_gentle_views_change_as_much_as_is_said() -> None:
     same = augment.gentle(pictures(), seeded(), flip=False, change=0.0)
     assert torch.allclose(same, pictures(), atol=1e-5)

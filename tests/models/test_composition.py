@@ -8,7 +8,13 @@ import pytest
 from data.taxonomy import DescriptorType, Network, Supervision
 from models.aggregation import AGGREGATIONS
 from models.aggregation.wanted import Pooling
-from models.composition import check, check_annotations, check_pooling, options_of
+from models.composition import (
+    check,
+    check_annotations,
+    check_learned_bits,
+    check_pooling,
+    options_of,
+)
 from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS
@@ -123,3 +129,30 @@ def test_sets_of_visual_words_are_no_vectors(descriptor: DescriptorType) -> None
 def test_networks_with_maps_pool_them_in_every_way() -> None:
     assert NETWORKS[CONVOLUTIONAL].poolings == tuple(AGGREGATIONS)
     assert all("gem" in one.poolings for one in NETWORKS.values())
+
+
+@pytest.mark.parametrize(
+    ("network", "descriptor", "learned", "kept", "looks", "why"),
+    [
+        (CONVOLUTIONAL, DescriptorType.REAL_VALUED, 32, 16, True, "choose the descriptor binary"),
+        (CONVOLUTIONAL, DescriptorType.BINARY, 16, 16, True, "more than dimensions, 16"),
+        (CONVOLUTIONAL, DescriptorType.BINARY, 20, 16, True, "a multiple of 8"),
+        (CONVOLUTIONAL, DescriptorType.BINARY, 136, 16, True, "at most 128"),
+        (CONVOLUTIONAL, DescriptorType.BINARY, 32, 16, False, "set epochs"),
+        (
+            Network.REINFORCEMENT_LEARNING,
+            DescriptorType.BINARY,
+            32,
+            16,
+            True,
+            "choose the network convolutional, ",
+        ),
+    ],
+)
+def test_bits_are_chosen_among_more_that_were_learned(
+    network: Network, descriptor: DescriptorType, learned: int, kept: int, looks: bool, why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        check_learned_bits(network, descriptor, learned, kept, looks)
+    check_learned_bits(network, descriptor, 0, kept, looks)
+    check_learned_bits(CONVOLUTIONAL, DescriptorType.BINARY, 32, 16, looks=True)

@@ -1,13 +1,14 @@
-"""A head that is not learned: the pooling as it is, until a whitening is found for it."""
+"""Heads that are not learned: the pooling as it is, a whitening of it, a part of another head."""
 
 import pytest
 import torch
 from torch.nn import functional
 
-from data.taxonomy import DescriptorType
-from models.networks.heads import WhiteningHead
+from data.taxonomy import DescriptorType, Network
+from models.networks import NETWORKS
+from models.networks.heads import WhiteningHead, keep
 from models.pixels import Transform
-from models.spec import EncoderSpec
+from models.spec import Backbone, EncoderSpec
 from models.weights import build, load, save
 from models.whitening import pca_whitening
 
@@ -92,3 +93,59 @@ def test_what_no_whitening_can_make_is_refused() -> None:
         build(SPEC.model_copy(update={"dimensions": 33}))
     with pytest.raises(ValueError, match=r"makes 80 numbers of a picture, where .* 96"):
         build(BAGS.model_copy(update={"dimensions": 96}))
+
+
+@pytest.mark.parametrize("network", [word for word in Network if not NETWORKS[word].sequential])
+def test_a_part_of_a_head_makes_the_bits_that_the_whole_makes(network: Network) -> None:
+    spec = EncoderSpec(
+        network=network,
+        arguments={"width": 8, "depth": 1},
+        descriptor=DescriptorType.BINARY,
+        dimensions=24,
+        transform=Transform(size=32),
+    )
+    encoder = build(spec, seed=2)
+    encoder(images(40))  # so that the normalisation has counted something
+    encoder.eval()
+    places = torch.tensor([17, 3, 20, 0, 8, 23, 11, 5])
+    with torch.no_grad():
+        whole = encoder(images(12))
+        keep(encoder, places)
+        part = encoder(images(12))
+    assert encoder.dimensions == 8
+    torch.testing.assert_close(part, functional.normalize(whole[:, places]), atol=1e-6, rtol=0)
+    again = load(save(encoder, spec.model_copy(update={"dimensions": 8})))
+    assert not again.encoder.training
+    torch.testing.assert_close(again.encoder(images(12)), part, atol=1e-4, rtol=0)
+
+
+def test_a_backbone_without_a_head_gets_one_that_leaves_features_out() -> None:
+    backbone = Backbone(source="pixels", name="pixels")
+    spec = EncoderSpec(
+        backbone=backbone,
+        descriptor=DescriptorType.BINARY,
+        dimensions=3072,
+        transform=Transform(size=32),
+    )
+    encoder = build(spec).eval()
+    assert isinstance(encoder.head, torch.nn.Identity)
+    places = torch.arange(3071, -1, -384)
+    whole = encoder(images(5))
+    keep(encoder, places)
+    part = encoder(images(5))
+    torch.testing.assert_close(part, functional.normalize(whole[:, places]), atol=1e-6, rtol=0)
+    load(save(encoder, spec.model_copy(update={"dimensions": 8})))
+
+
+def test_of_a_sequence_of_bits_none_can_be_left_out() -> None:
+    encoder = build(
+        EncoderSpec(
+            network=Network.REINFORCEMENT_LEARNING,
+            arguments={"width": 8},
+            descriptor=DescriptorType.BINARY,
+            dimensions=16,
+            transform=Transform(size=32),
+        )
+    )
+    with pytest.raises(ValueError, match="Policy depend on each other"):
+        keep(encoder, torch.arange(8))

@@ -51,6 +51,9 @@ def loop(name: str, grades: Sequence[int], within: int = 0) -> tuple[float, floa
 
         best = gain(sorted(grades, reverse=True))
         return (gain(grades) / best if kind == "ndcg" else 0.01757 * gain(grades)), 1
+    if kind == "ahp":
+        best_first = sorted(grades, reverse=True)
+        return sum(sum(grades[:i]) / sum(best_first[:i]) for i in range(1, k + 1)), k
     simple: dict[str, Callable[[], float]] = {
         "r_precision": lambda: sum(hits[:total]) / total,
         "p": lambda: (

@@ -13,8 +13,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
+from data.plan import digest_of
 from models.pixels import DECODER, MIN_SIDE, BadImage, Transform, decode, header
 
 Draw = Callable[..., bytes]
@@ -208,6 +209,33 @@ def test_a_transform_gives_the_same_in_threads_and_after_pickling(draw: Draw) ->
     with ThreadPoolExecutor(4) as pool:
         assert torch.equal(torch.stack(list(pool.map(copy, contents))), alone)
     assert copy.digest == transform.digest != Transform(size=49).digest
+
+
+def test_edges_are_dark_lines_on_white_for_photographs_and_drawings_alike() -> None:
+    paper = Image.new("RGB", (240, 240), "white")
+    shape = paper.copy()
+    shape.paste((90, 40, 160), (60, 60, 180, 180))
+    drawing = paper.copy()
+    ImageDraw.Draw(drawing).rectangle((58, 58, 182, 182), outline="black", width=4)
+    seen = [
+        Transform(size=64, see="edges")(encoded(image, "PNG")) for image in (paper, shape, drawing)
+    ]
+    assert all(pixels.dtype == torch.uint8 for pixels in seen)
+    assert all(pixels.shape == (3, 64, 64) for pixels in seen)
+    blank, photo, lines = (pixels.float() for pixels in seen)
+    assert (blank == 255).all()
+    assert 0.02 < (photo < 128).float().mean() < 0.2, "its outline, and not its inside"
+    assert (photo[:, 30:34, 30:34] == 255).all()
+    apart = (photo - lines).abs().mean()
+    assert apart < (Transform(size=64)(encoded(shape, "PNG")).float() - lines).abs().mean() / 3
+
+
+def test_what_sees_colours_goes_by_the_name_that_it_always_had() -> None:
+    assert Transform(size=48).digest == digest_of({"size": 48, "fit": "squash"})
+    assert Transform(size=48, see="edges").digest != Transform(size=48).digest
+    said = Transform(size=48, see="edges").model_dump_json()
+    assert Transform.model_validate_json(said).see == "edges"
+    assert Transform.model_validate({"size": 48, "fit": "squash"}) == Transform(size=48)
 
 
 def test_the_decoder_names_libraries_with_versions() -> None:

@@ -207,3 +207,26 @@ def test_a_file_written_on_disk_is_plain_safetensors(tmp_path: Path) -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_a_gpu_agrees_with_the_cpu(precision: Precision) -> None:
     load(file(), "cuda", precision, card=proved().card).prove()
+
+
+@pytest.mark.parametrize("spec", [SPEC, BITS])
+def test_at_several_scales_features_are_the_unit_mean_of_those_at_each(
+    spec: EncoderSpec, draw: Callable[..., bytes]
+) -> None:
+    embedder = load(file(spec))
+    contents = [draw(seed) for seed in range(3)]
+    single = []
+    for side in (16, 32, 45):
+        pixels = torch.stack([Transform(size=side)(content) for content in contents])
+        single.append(embedder.features(pixels))
+    found = embedder.at_scales(contents, (0.5, 1, 1.4142))
+    mean = torch.stack(single).mean(dim=0)
+    torch.testing.assert_close(found, mean / mean.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(embedder.at_scales(contents, (1,)), single[1])
+    assert embedder.describe(found).shape == (3, embedder.width)
+
+
+def test_a_scale_that_is_no_picture_s_is_refused(draw: Callable[..., bytes]) -> None:
+    embedder = load(file())
+    with pytest.raises(ValueError, match="greater than or equal to 8"):
+        embedder.at_scales([draw(0)], (0.1,))

@@ -73,7 +73,7 @@ def test_a_picture_is_as_near_as_its_nearest_part_and_none_of_its_own_answers(bi
     truth = truth_of(TOLD, [Question(keys[n], (labels[n],)) for n in asking], None)
     judged = truth.among(pa.array(keys), pa.array([[label] for label in labels]))
     parts = Parts.of(pa.array(keys))
-    found = depth(rows, images, held[asking], judged, [measure("map[all]")], parts)
+    found = depth(rows, images, held[asking], judged, [measure("map[all]")], parts=parts)
     if bits:
         differ = np.bitwise_xor(held[asking][:, None], held[None]).astype(np.uint8)
         apart = np.unpackbits(differ, axis=2).sum(axis=2)

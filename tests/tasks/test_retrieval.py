@@ -7,6 +7,7 @@ from data.protocols import PROTOCOLS
 from data.relevance import RELEVANCES
 from data.taxonomy import Retrieval
 from models.measures import measure
+from models.reranking import RERANKINGS
 from tasks.retrieval import RETRIEVALS, measured_by
 
 
@@ -22,6 +23,7 @@ def test_a_kind_is_told_in_words_that_the_other_tables_know(word: Retrieval) -> 
     for name in (kind.headline, *kind.also):
         assert measure(name).name == name
     assert set(kind.protocols) <= set(PROTOCOLS)
+    assert set(kind.rerankings) <= set(RERANKINGS)
     assert any(char.isdigit() for char in kind.cite)
     assert kind.about.endswith(".")
     assert kind.right.endswith(".")
