@@ -8,6 +8,7 @@ to leak nor a state between two pointers: ``aliases/NAME/000007.json`` is in for
 from typing import Final, Literal
 
 from data.plan import Plan
+from data.probing import Probing
 from data.store import Store
 
 FOLDER: Final = "aliases"
@@ -23,19 +24,28 @@ class Pointer(Plan):
         moved: when the alias moved there (ISO 8601, UTC).
         why: what moved it.
         accepted: the gates that a person waved through for this move.
+        probing: how the ANN index is asked, where that was tuned; None: as it is by default.
     """
 
     table: str
     version: int
     run: str
     moved: str
-    why: Literal["promoted", "rolled back", "by hand"]
+    why: Literal["promoted", "rolled back", "by hand", "tuned"]
     accepted: tuple[str, ...] = ()
+    probing: Probing | None = None
 
     @property
     def place(self) -> tuple[str, int]:
         """Table and version, which is what two pointers to the same content share."""
         return self.table, self.version
+
+    def probing_of(self, table: str) -> Probing | None:
+        """How a version of TABLE is asked after this one: as this one, if it is of the same table.
+
+        Another table has another encoder, of whose distances nothing was measured.
+        """
+        return self.probing if self.table == table else None
 
     def __str__(self) -> str:
         return f"{self.table}@{self.version}"
@@ -62,6 +72,24 @@ class Alias:
         """Every pointer there ever was, oldest first; the last is in force."""
         return [self._read(number) for number in range(1, self._newest() + 1)]
 
+    def probing(self, place: tuple[str, int]) -> Probing | None:
+        """How the index version PLACE is asked: as was tuned, where the alias points at it."""
+        current = self.current()
+        return current.probing if current and current.place == place else None
+
+    def trail(self) -> list[Pointer]:
+        """The moves that led to where it points, without those that a rollback took back."""
+        trail: list[Pointer] = []
+        for pointer in self.history():
+            if pointer.why == "rolled back":
+                while trail and trail[-1].place != pointer.place:
+                    trail.pop()
+            if trail and trail[-1].place == pointer.place and pointer.why == "tuned":
+                trail.pop()
+            if not trail or trail[-1].place != pointer.place:
+                trail.append(pointer)
+        return trail
+
     def move(self, to: Pointer, after: Pointer | None) -> None:
         """Point at TO, provided that the alias still points at AFTER (None: has never pointed).
 
@@ -74,7 +102,8 @@ class Alias:
         found = self._read(number) if number else None
         if found != after:
             raise AliasMoved(self._moved(after, found))
-        if not self.store.create(self._name(number + 1), to.model_dump_json(indent=1).encode()):
+        said = to.model_dump_json(indent=1, exclude_none=True)
+        if not self.store.create(self._name(number + 1), said.encode()):
             raise AliasMoved(self._moved(after, self._read(number + 1)))
 
     def _newest(self) -> int:

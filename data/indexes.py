@@ -8,6 +8,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 
+from data.probing import Probing
 from data.store import Store
 from data.tables import Table
 
@@ -134,7 +135,11 @@ def vector_bytes(schema: pa.Schema) -> int:
 
 
 def nearest(
-    dataset: lance.LanceDataset, query: np.ndarray[Any, Any], k: int, exact: bool = False
+    dataset: lance.LanceDataset,
+    query: np.ndarray[Any, Any],
+    k: int,
+    exact: bool = False,
+    probing: Probing | None = None,
 ) -> dict[str, Any]:
     """What a Lance scanner is told (``nearest=``) to find the K rows of DATASET nearest to QUERY.
 
@@ -148,6 +153,7 @@ def nearest(
             at once, which adds a column `query_index`.
         k: how many.
         exact: compare with every row instead of those the index proposes.
+        probing: how the index is asked; None for `NPROBES` and `REFINE`.
 
     Raises:
         ValueError: Lance knows no such distance.
@@ -158,8 +164,9 @@ def nearest(
     asked: dict[str, Any] = {"column": VECTOR, "q": query, "k": k, "metric": metric}
     if exact:
         return asked | {"use_index": False}
-    asked |= {"use_index": True, "nprobes": NPROBES}
-    return asked | {"refine_factor": REFINE} if metric == "cosine" else asked
+    asked |= {"use_index": True, "nprobes": probing.nprobes if probing else NPROBES}
+    refine = probing.refine if probing else REFINE
+    return asked | {"refine_factor": refine} if metric == "cosine" else asked
 
 
 def vectors_of(column: pa.ChunkedArray | pa.FixedSizeListArray) -> np.ndarray[Any, Any]:

@@ -56,6 +56,7 @@ class Lineage(Plan):
         protocol: names how the metrics were taken; empty where nothing could be asked.
         headline: the metric that the gate looked at.
         metrics: retrieval metrics by that protocol.
+        intervals: of the metrics, at 95 %.
         sets: where in the store the protocol's drawn sets are kept; empty where nothing was drawn.
         sets_digest: SHA-256 of the protocol's sets, as they are written.
         health: figures of the index ``before`` and ``after``, and the ``action`` taken.
@@ -80,6 +81,7 @@ class Lineage(Plan):
     protocol: str = ""
     headline: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
     sets: str = ""
     sets_digest: str = ""
     health: dict[str, Any] = Field(default_factory=dict)

@@ -148,37 +148,48 @@ def _figures(found: Any) -> dict[str, Any]:
 
 def _metrics(store: Store, ledger: Ledger) -> tuple[Metric, ...]:
     """The headline metric first, each with its history by the same protocol."""
-    older = sorted(
-        (
-            line
-            for name in index_names(store, ledger.recipe)
-            for line in sealed_versions(index_table(store, name))
-            if line.run < ledger.run and line.protocol == ledger.protocol
-        ),
-        key=lambda line: line.run,
-    )
+    older = older_versions(store, ledger.recipe, ledger.protocol, ledger.run)
     names = sorted(ledger.metrics, key=lambda name: name != ledger.headline)
     return tuple(
-        Metric(
-            name,
-            ledger.metrics[name],
-            (ledger.production_metrics or {}).get(name),
-            history=tuple(
-                (line.created[5:16].replace("T", " "), line.metrics[name])
-                for line in older
-                if name in line.metrics
-            ),
-        )
+        metric_of(name, ledger.metrics, ledger.production_metrics, ledger.intervals, older)
         for name in names
     )
+
+
+def metric_of(
+    name: str,
+    ours: Mapping[str, float],
+    theirs: Mapping[str, float] | None,
+    intervals: Mapping[str, tuple[float, float]],
+    older: Iterable[Lineage],
+) -> Metric:
+    """The metric NAME of OURS beside THEIRS, its interval, and what OLDER versions had."""
+    low, high = intervals.get(name, (None, None))
+    history = tuple(
+        (line.created[5:16].replace("T", " "), line.metrics[name])
+        for line in older
+        if name in line.metrics
+    )
+    return Metric(name, ours[name], (theirs or {}).get(name), low, high, history)
+
+
+def older_versions(store: Store, recipe: str, protocol: str, run: str) -> list[Lineage]:
+    """The sealed versions of RECIPE from before RUN that PROTOCOL measured, oldest first."""
+    found = (
+        line
+        for name in index_names(store, recipe)
+        for line in sealed_versions(index_table(store, name))
+        if line.run < run and line.protocol == protocol
+    )
+    return sorted(found, key=lambda line: line.run)
 
 
 def _queries(store: Store, dataset: str, ledger: Ledger) -> tuple[Query, ...]:
     """The ledger's examples with their thumbnails, right answers told by a shared label."""
     wanted = {key for example in ledger.examples for key in (example.query, *example.candidate)}
     wanted |= {key for example in ledger.examples for key in example.production}
-    rows = _rows(store, dataset, ledger.dataset_version, wanted) if wanted else {}
-    pictures = {key: _thumbnail(store, dataset, row) for key, row in rows.items()}
+    rows = rows_of(store, dataset, ledger.dataset_version, wanted) if wanted else {}
+    pictures = {key: thumbnail_of(store, dataset, row) for key, row in rows.items()}
     labels = {key: frozenset(row["labels"] or ()) for key, row in rows.items()}
 
     def hits(keys: Iterable[str], query: str) -> tuple[Hit, ...]:
@@ -204,7 +215,7 @@ def _queries(store: Store, dataset: str, ledger: Ledger) -> tuple[Query, ...]:
     )
 
 
-def _rows(store: Store, dataset: str, version: int, keys: set[str]) -> dict[str, dict[str, Any]]:
+def rows_of(store: Store, dataset: str, version: int, keys: set[str]) -> dict[str, dict[str, Any]]:
     """Where the images of KEYS lie and what they are labelled."""
     wanted = pc.field("key").isin(pa.array(sorted(keys)))
     found = manifest(store, dataset).open(version)
@@ -212,7 +223,8 @@ def _rows(store: Store, dataset: str, version: int, keys: set[str]) -> dict[str,
     return {row["key"]: row for row in found.to_table(columns=columns, filter=wanted).to_pylist()}
 
 
-def _thumbnail(store: Store, dataset: str, row: Mapping[str, Any]) -> str:
+def thumbnail_of(store: Store, dataset: str, row: Mapping[str, Any]) -> str:
+    """The picture of ROW of the manifest, small; grey where there is none."""
     if not row["shard"]:
         return NO_PICTURE
     name = shard_name(dataset, row["shard"])

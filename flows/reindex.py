@@ -160,7 +160,17 @@ def publish(
 
     name = index_name(recipe.name, encoder)
     candidate = this(
-        index, store, name, dataset, version, encoder, recipe.index, recipe.cluster, this.run, check
+        index,
+        store,
+        name,
+        dataset,
+        version,
+        encoder,
+        recipe.index,
+        recipe.cluster,
+        this.run,
+        check,
+        production.probing_of(name) if production else None,
     )
     scores = this(evaluate, store, candidate, production, dataset, recipe.evaluate)
     if recipe.pin and scores.sets:
@@ -246,6 +256,7 @@ def _told(this: Night, change: Change, scores: Scores, pinned: str) -> dict[str,
         "protocol": scores.protocol,
         "headline": scores.headline,
         "metrics": scores.candidate,
+        "intervals": scores.intervals,
         "sets": scores.sets,
         "sets_digest": scores.sets_digest,
         "pin": pinned,

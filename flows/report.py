@@ -15,7 +15,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image, ImageOps
 
-from flows.charts import HIGH, WIDE, Chart, chart
+from flows.charts import HIGH, TALL, WIDE, Chart, chart
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 PICTURE: Final = "data:image/jpeg;base64,"
@@ -83,13 +83,14 @@ class Hit:
 
 @dataclass(frozen=True)
 class Query:
-    """One query and what candidate and production answer, best first."""
+    """One query and what candidate and production answer, best first; a note says more of it."""
 
     key: str
     image: str
     label: str = ""
     candidate: tuple[Hit, ...] = ()
     production: tuple[Hit, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -199,8 +200,17 @@ def render(report: ReportData) -> str:
     Raises:
         ValueError: a picture is not a data URI, so the page would not stand alone.
     """
-    pictures = [(query.key, query.image) for query in report.queries]
-    for query in report.queries:
+    return page_of("report.html.j2", report, report.queries)
+
+
+def page_of(template: str, report: object, queries: Sequence[Query]) -> str:
+    """REPORT as the page that TEMPLATE draws, if the pictures of QUERIES are within it.
+
+    Raises:
+        ValueError: a picture is not a data URI, so the page would not stand alone.
+    """
+    pictures = [(query.key, query.image) for query in queries]
+    for query in queries:
         pictures += [(hit.key, hit.image) for hit in (*query.candidate, *query.production)]
     for key, image in pictures:
         if not image.startswith("data:image/"):
@@ -208,7 +218,7 @@ def render(report: ReportData) -> str:
                 f"The picture of {key!r} must be a data URI, as thumbnail() makes it, "
                 f"but begins with {image[:20]!r}."
             )
-    return _environment().get_template("report.html.j2").render(report=report)
+    return _environment().get_template(template).render(report=report)
 
 
 def thumbnail(content: bytes, side: int = 112) -> str:
@@ -274,5 +284,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": figure, "shown": shown}
-    environment.globals |= {"drawn": drawn, "wide": WIDE, "high": HIGH}
+    environment.globals |= {"drawn": drawn, "wide": WIDE, "high": HIGH, "tall": TALL}
     return environment

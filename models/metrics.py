@@ -182,23 +182,6 @@ def expected_reciprocal_rank(counts: Array, hits: Array, k: int | None = None) -
     return values
 
 
-def bootstrap_interval(
-    values: Array, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile interval of the mean of VALUES (Q,) over resampled queries (Efron, 1979).
-
-    For two systems on the same queries give it the differences. NaN values are left out;
-    (NaN, NaN) where none is left.
-    """
-    kept = values[~np.isnan(values)]
-    if not kept.size:
-        return math.nan, math.nan
-    drawn = np.random.default_rng(seed).integers(0, kept.size, (resamples, kept.size))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(kept[drawn].mean(axis=1), [tail, 1 - tail])
-    return float(low), float(high)
-
-
 def without_empty(values: Array, relevant: Array) -> Array:
     """VALUES (Q,) of the queries with RELEVANT (Q,) items, NaN for the others."""
     return np.where(relevant > 0, values, np.nan)

@@ -15,6 +15,7 @@ from PIL import Image
 from data.cutouts import shown
 from data.indexes import VECTOR, encoder_of, metric_of, vectors_of
 from data.plan import digest_of
+from data.probing import Probing
 from data.regions import Region
 from data.store import Store
 from tasks.depth import Rows
@@ -45,6 +46,7 @@ class Answering:
         vectors: (Q, width) descriptors of the queries; zeros where `there` is False.
         there: (Q,) bool, queries that it can be asked.
         embedded: pictures that had to be embedded for that.
+        probing: how its ANN index is asked, where that was tuned.
     """
 
     dataset: lance.LanceDataset
@@ -54,6 +56,7 @@ class Answering:
     vectors: Array
     there: Array
     embedded: int
+    probing: Probing | None = None
 
 
 def answering(
@@ -63,6 +66,7 @@ def answering(
     asked: Questions,
     load: Load,
     scales: Sequence[float] = (),
+    probing: Probing | None = None,
 ) -> Answering:
     """What the index version OPENED holds of what is ASKED; streams its rows once.
 
@@ -73,6 +77,7 @@ def answering(
         asked: queries and database.
         load: gives an encoder by its digest.
         scales: at which queries are embedded; none: as they are stored.
+        probing: how the ANN index of the version is asked, where that was tuned.
     """
     width = opened.schema.field(VECTOR).type.list_size
     metric = metric_of(opened.schema)
@@ -96,7 +101,7 @@ def answering(
             vectors[number[number >= 0]] = vectors_of(mine[VECTOR])
             there[number[number >= 0]] = True
     found = Answering(
-        opened, rows, np.concatenate(places), np.concatenate(images), vectors, there, 0
+        opened, rows, np.concatenate(places), np.concatenate(images), vectors, there, 0, probing
     )
     if not asked.protocol.crop and (not scales or metric == "asmk"):
         return found

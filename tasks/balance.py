@@ -50,7 +50,9 @@ class Ledger(Plan):
         accepted: the gates that a person waved through.
         gates: what each gate measured.
         metrics: of the candidate; `production_metrics` on the same queries.
+        intervals: of the metrics, 95 %.
         interval: of the headline's difference to production, 95 %.
+        p: the probability of such a difference by chance.
         headline: the metric the gate looks at.
         protocol: names how the metrics were taken.
         notes: what could not be measured.
@@ -91,7 +93,9 @@ class Ledger(Plan):
     protocol: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
     production_metrics: dict[str, float] | None = None
+    intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
     interval: tuple[float, float] | None = None
+    p: float | None = None
     notes: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     health: dict[str, Any] = Field(default_factory=dict)
@@ -175,7 +179,9 @@ def balance(
         protocol=scores.protocol,
         metrics=scores.candidate,
         production_metrics=scores.production,
+        intervals=scores.intervals,
         interval=scores.interval,
+        p=scores.p,
         notes=scores.notes,
         examples=scores.examples,
         health=lineage.health,

@@ -88,11 +88,13 @@ class Depth:
     Args:
         values: each measure by its name, (Q,).
         answers: (Q, TOP) the numbers of the nearest rows that may answer, -1 for none.
+        right: (Q, TOP) whether they are relevant.
         plain: what the measures would be without a re-ranking; empty where there is none.
     """
 
     values: dict[str, Array]
     answers: Array
+    right: Array
     plain: dict[str, Array] = field(default_factory=dict)
 
 
@@ -122,7 +124,7 @@ def depth(
     blocks = [slice(start, start + size) for start in range(0, len(queries), size)]
     first = images if parts is None else parts.first(images)
 
-    def block(here: slice) -> tuple[list[list[Array]], list[list[Array]], Array]:
+    def block(here: slice) -> tuple[list[list[Array]], list[list[Array]], Array, Array]:
         grades, top = judged.grades(here), judged.truth.top
         may = grades <= top
         if rows.bits:
@@ -148,8 +150,9 @@ def depth(
             of = parts.of_pictures(apart, grades)[0] if parts else apart
             bounds = _bounds(of, good <= top)
             told = [[one.part(some) for one in measures] for some in _levels(of, good, top)]
-        found = _nearest(of, good <= top, bounds, first)
-        return told, plain, parts.rows_of(found, apart) if parts else found
+        answers = _nearest(of, good <= top, bounds, first)
+        right = (answers >= 0) & (np.take_along_axis(good, np.maximum(answers, 0), axis=1) > 0)
+        return told, plain, parts.rows_of(answers, apart) if parts else answers, right
 
     with one_thread(), ThreadPoolExecutor(cores()) as pool:
         done = list(pool.map(block, blocks))
@@ -161,9 +164,10 @@ def depth(
         }
 
     return Depth(
-        joined([part for found, _, _ in done for part in found]),
-        np.concatenate([answers for _, _, answers in done]),
-        joined([part for _, found, _ in done for part in found]) if again else {},
+        joined([part for found, *_ in done for part in found]),
+        np.concatenate([answers for *_, answers, _ in done]),
+        np.concatenate([right for *_, right in done]),
+        joined([part for _, found, *_ in done for part in found]) if again else {},
     )
 
 

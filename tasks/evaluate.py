@@ -43,6 +43,7 @@ def evaluate(
     dataset: str,
     plan: EvaluatePlan,
     load: "Callable[[Store, str], Embedder] | None" = None,
+    beside: Sequence[str] | None = None,
 ) -> Scores:
     """How well CANDIDATE searches, and PRODUCTION on the same queries with its own encoder.
 
@@ -56,6 +57,8 @@ def evaluate(
         dataset: the dataset's name; its shards hold the images that are altered.
         plan: which queries, which protocol.
         load: gives an encoder by its digest; asked only where a copy must be embedded.
+        beside: names of measures that are taken too, as far as the ranks go that are looked at;
+            where given, the scores keep what single queries are worth.
     """
     started = time.perf_counter()
     if production and production.place == (candidate.table, candidate.version):
@@ -70,25 +73,28 @@ def evaluate(
             plan,
             load or _load,
             started,
+            beside,
         )
-    held = [holding(index_table(store, candidate.table).open(candidate.version), plan.split)]
+    probing = production.probing_of(candidate.table) if production else None
+    opened = index_table(store, candidate.table).open(candidate.version)
+    held = [holding(opened, plan.split, probing)]
     notes: list[str] = []
     if production:
         try:
             opened = index_table(store, production.table).open(production.version)
-            held.append(holding(opened, plan.split))
+            held.append(holding(opened, plan.split, production.probing))
         except FileNotFoundError as error:
             notes.append(f"Production could not be asked: {error}")
     protocols = _protocols(plan)
     embedded = 0
     for protocol in protocols:
-        asking = _Asking(store, dataset, plan, protocol, load)
+        asking = _Asking(store, dataset, plan, protocol, load, beside or ())
         ranked = asking.ranked(held)
         embedded += asking.embedded
         if ranked:
-            asked = Asked(
-                protocol, headline(protocol, plan.k), asking.keys, plan.examples, embedded
-            )
+            closer = beside is not None
+            name = headline(protocol, plan.k)
+            asked = Asked(protocol, name, asking.keys, plan.examples, embedded, closer)
             return scores_of(asked, ranked, production, notes, started)
         if protocol == protocols[-1]:  # that a dataset has no labels is nothing to report
             notes.append(f"{protocol}: no image that may ask has an answer.")
@@ -113,9 +119,10 @@ class _Asking:
         plan: EvaluatePlan,
         protocol: Protocol,
         load: "Callable[[Store, str], Embedder] | None",
+        beside: Sequence[str],
     ) -> None:
         self.store, self.dataset, self.plan, self.protocol = store, dataset, plan, protocol
-        self.load = load
+        self.load, self.beside = load, beside
         self.embedded = 0
         self.keys: tuple[str, ...] = ()
 
@@ -140,7 +147,7 @@ class _Asking:
                 asked.append(([other], theirs))
 
         def answers(asked: tuple[list[Holding], Queries]) -> list[Ranked]:
-            return rank(*asked, self.plan.k, self.plan.split, shared)
+            return rank(*asked, self.plan.k, self.plan.split, shared, self.beside)
 
         with one_thread(), ThreadPoolExecutor(len(asked)) as pool:
             ranked = list(chain.from_iterable(pool.map(answers, asked)))
@@ -184,6 +191,7 @@ def _as_production(
             lineage.protocol,
             lineage.headline,
             dict(lineage.metrics),
+            intervals=dict(lineage.intervals),
             notes=("The candidate is production: measured when it was made.",),
             sets=lineage.sets,
             sets_digest=lineage.sets_digest,
@@ -197,6 +205,7 @@ def _as_production(
         against=str(production),
         compared=None if value is None else (value, value),
         interval=None if value is None else (0.0, 0.0),
+        p=None if value is None else 1.0,
         seconds=time.perf_counter() - started,
     )
 

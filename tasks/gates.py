@@ -1,8 +1,8 @@
 """Gates: what a night must prove before search uses what it made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import Field
 
@@ -27,8 +27,17 @@ GATES: Final = (
 class GatesPlan(Plan):
     """What holds a night back from production."""
 
+    later: ClassVar[Mapping[str, Any]] = {"proven_fall": None}
+
     fall: float = Field(
         default=0.02, ge=0, le=1, description="tolerated fall of the headline metric, absolute"
+    )
+    proven_fall: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="tolerated fall where a paired test over the queries says that chance does not "
+        "explain it (p < 0.05); none: as fall",
     )
     mass_deletion: float = Field(
         default=0.2,
@@ -235,18 +244,18 @@ def _mass_deletion(change: "Change", gates: GatesPlan, accepted: frozenset[str])
 
 
 def _fall(scores: Scores, gates: GatesPlan, accepted: frozenset[str]) -> Figure:
-    fall = scores.fall
-    if scores.compared is None or scores.interval is None or fall is None:
-        sentence = f"Not compared with {scores.against or 'production, of which there is none'}."
-    else:
-        (ours, theirs), (low, high) = scores.compared, scores.interval
-        sentence = (
-            f"{scores.protocol} {scores.headline} is {ours:.3f} against {theirs:.3f} of production "
-            f"on the same queries and images: a difference of {ours - theirs:+.3f} ({low:+.3f} to "
-            f"{high:+.3f} at 95 %), and a fall of {gates.fall:.3f} is tolerated."
-        )
-    beyond = fall is not None and fall > gates.fall
-    return _figure("fall", fall, gates.fall, beyond, accepted, sentence)
+    """A fall beyond what is tolerated holds whether chance explains it or not: nothing is proved.
+
+    What chance does not explain may be tolerated less.
+    """
+    fall, bound = scores.fall, gates.fall
+    if scores.proven and gates.proven_fall is not None:
+        bound = min(bound, gates.proven_fall)
+    sentence = f"Not compared with {scores.against or 'production, of which there is none'}."
+    if comparison := scores.comparison():
+        sentence = f"{comparison} A fall of {bound:.3f} is tolerated."
+    beyond = fall is not None and fall > bound
+    return _figure("fall", fall, bound, beyond, accepted, sentence)
 
 
 def _needed(scores: Scores) -> dict[str, float | None]:

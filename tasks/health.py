@@ -12,6 +12,7 @@ from pydantic import Field
 
 from data.indexes import ANN, VECTOR, indexable, metric_of, vector_bytes
 from data.plan import Plan
+from data.probing import Probing
 from data.tables import Table
 from tasks.probe import K, exact_probe, recall
 
@@ -77,7 +78,11 @@ class Figures:
 
 
 def maintain(
-    table: Table, plan: HealthPlan, check: Callable[[], None], last: dict[str, Any] | None = None
+    table: Table,
+    plan: HealthPlan,
+    check: Callable[[], None],
+    last: dict[str, Any] | None = None,
+    probing: Probing | None = None,
 ) -> tuple[lance.LanceDataset, dict[str, Any]]:
     """The version of TABLE after one repair, if it needs one, and what was found and done.
 
@@ -90,6 +95,7 @@ def maintain(
         last: what this function said of the version before; it remembers a recall that
             retraining could not lift, and rows too alike to be parted, lest every night trains
             again for nothing.
+        probing: how the ANN index is asked, where that was tuned.
 
     Returns:
         The dataset, and ``before`` and ``after`` (fields of `Figures`), ``action``, ``why``,
@@ -108,7 +114,7 @@ def maintain(
             postponed.append(f"measuring recall ({over})")
         else:
             probe = exact_probe(dataset, plan.probe)
-            before = replace(before, recall=recall(dataset, probe))
+            before = replace(before, recall=recall(dataset, probe, probing))
     reached, alike = (last or {}).get("trained_recall"), int((last or {}).get("too_alike", 0))
     action: Action = "none"
     why = "nothing is beyond what is tolerated"
@@ -132,7 +138,7 @@ def maintain(
         after = measure(dataset, plan)
         if after.partitions and plan.probe:
             probe = probe or exact_probe(dataset, plan.probe)
-            after = replace(after, recall=recall(dataset, probe))
+            after = replace(after, recall=recall(dataset, probe, probing))
     return dataset, {
         "before": asdict(before),
         "after": asdict(after),

@@ -12,6 +12,7 @@ from data.descriptors import DescriptorCache
 from data.indexes import VECTOR, index_names, index_schema, index_table, vector_bytes
 from data.lineage import last_lineage, lineage_of
 from data.manifest import manifest
+from data.probing import Probing
 from data.store import Store
 from data.tables import RUN, Table
 from tasks.cluster import ClusterPlan
@@ -43,6 +44,7 @@ def index(
     cluster: ClusterPlan,
     run: str,
     check: Callable[[], None],
+    probing: Probing | None = None,
 ) -> Candidate:
     """The index NAME, brought to hold exactly the described live images of a dataset version.
 
@@ -60,6 +62,7 @@ def index(
         cluster: who writes, where there are more than ``plan.here`` rows to write.
         run: names the run; letters, digits, dashes and dots, for it becomes part of a tag.
         check: raises if this run may no longer write; called right before each commit.
+        probing: how the ANN index is asked, where that was tuned: by it its recall is measured.
 
     Raises:
         ValueError: there is no index and not one descriptor, so its columns are not known; or the
@@ -88,7 +91,7 @@ def index(
             delta.doomed,
             {RUN: run} | {key: str(value) for key, value in said.items()},
         )
-    current, health = _healthy(index_table(store, name), base, delta, plan, check)
+    current, health = _healthy(index_table(store, name), base, delta, plan, check, probing)
     return Candidate(
         table=name,
         version=current.version,
@@ -182,7 +185,12 @@ def _counts_of(base: lance.LanceDataset | None, run: str) -> dict[str, int]:
 
 
 def _healthy(
-    table: Table, base: lance.LanceDataset, delta: Delta, plan: IndexPlan, check: Callable[[], None]
+    table: Table,
+    base: lance.LanceDataset,
+    delta: Delta,
+    plan: IndexPlan,
+    check: Callable[[], None],
+    probing: Probing | None,
 ) -> tuple[lance.LanceDataset, dict[str, Any]]:
     """BASE after its repair; as it is where it is sealed, unchanged, and nothing was postponed."""
     last = last_lineage(base)
@@ -190,4 +198,4 @@ def _healthy(
         now = last.health.get("after", {})
         unchanged = {"before": now, "after": now, "action": "none", "why": "nothing changed"}
         return base, {**last.health, **unchanged, "seconds": 0.0}
-    return maintain(table, plan, check, last.health if last else None)
+    return maintain(table, plan, check, last.health if last else None, probing)

@@ -41,6 +41,7 @@ def measured(
     plan: EvaluatePlan,
     load: Load,
     started: float,
+    beside: Sequence[str] | None = None,
 ) -> Scores:
     """How well the index version PLACE searches by the named protocol of PLAN, and PRODUCTION.
 
@@ -56,6 +57,7 @@ def measured(
         plan: names the protocol.
         load: gives an encoder by its digest, where a box is to be cut out and embedded.
         started: when the measuring began.
+        beside: measures that are taken too; where given, what single queries are worth is kept.
 
     What cannot be asked, such as sets that the dataset is too small for, is said in the notes.
     """
@@ -69,7 +71,8 @@ def measured(
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     notes = []
     opened = index_table(store, place[0]).open(place[1])
-    own = answering(store, dataset, opened, asked, load, plan.scales)
+    probing = production.probing_of(place[0]) if production else None
+    own = answering(store, dataset, opened, asked, load, plan.scales, probing)
     try:
         versions = [asked_otherwise(store, dataset, own, asked, plan, load)]
     except (FileNotFoundError, MixedEncoders) as error:
@@ -77,7 +80,8 @@ def measured(
     if production:
         try:
             opened = index_table(store, production.table).open(production.version)
-            other = answering(store, dataset, opened, asked, load, plan.scales)
+            probing = production.probing
+            other = answering(store, dataset, opened, asked, load, plan.scales, probing)
             other = asked_otherwise(store, dataset, other, asked, plan, load)
             if why := _unanswerable(other, plan):
                 notes.append(f"Production could not be asked: {why}")
@@ -86,12 +90,12 @@ def measured(
         except (FileNotFoundError, MixedEncoders) as error:
             notes.append(f"Production could not be asked: {error}")
     ours = versions[0]
-    measures, refused = _measures(plan, bool(ours.rows.bits))
+    measures, refused = _measures(plan, bool(ours.rows.bits), beside or ())
     notes += refused
     keys = asked.queries["key"].to_pylist()
-    told = Asked(
-        plan.title, protocol.metric, keys, plan.examples, sum(one.embedded for one in versions)
-    )
+    fresh = sum(one.embedded for one in versions)
+    closer = beside is not None
+    told = Asked(plan.title, protocol.metric, keys, plan.examples, fresh, closer)
     if why := _unanswerable(ours, plan):
         return replace(nothing, notes=(*notes, f"{plan.name} could not be asked: {why}"))
     both = reduce(np.intersect1d, [one.images for one in versions])
@@ -105,16 +109,19 @@ def measured(
     scores = scores_of(told, ranked, production, notes, started)
     notes += _differences(plan, asked, ours, scores)
     if plan.rerank:
-        means = {name: metrics.mean(values) for name, values in ranked[0].plain.items()}
+        plain = ((name, of) for name, of in ranked[0].plain.items() if name not in (beside or ()))
+        means = {name: metrics.mean(values) for name, values in plain}
         values = [f"{name} {one.value:.4f}" for name, one in means.items() if one.queries]
         notes.append(f"Without the re-ranking: {', '.join(values)}.")
     return replace(scores, notes=tuple(notes), sets=asked.kept, sets_digest=asked.digest)
 
 
-def _measures(plan: EvaluatePlan, bits: bool) -> tuple[list[Measure], list[str]]:
+def _measures(
+    plan: EvaluatePlan, bits: bool, beside: Sequence[str]
+) -> tuple[list[Measure], list[str]]:
     """What is measured of descriptors that are BITS or not, and why the rest is not."""
     told = plan.named
-    names = dict.fromkeys((*(told.measures if told else ()), *plan.measures))
+    names = dict.fromkeys((*(told.measures if told else ()), *plan.measures, *beside))
     found = [measure(name) for name in names]
     refused = [(one.name, one.refusal(bits) or (lost(one) if plan.rerank else "")) for one in found]
     return (
@@ -142,7 +149,8 @@ def _ranked(
         shared = _depth(version, asked, headline, held, together, again).values
     served = 1.0
     if has_ann(version.dataset):
-        served = recall(version.dataset, exact_probe(version.dataset, PROBES))
+        probe = exact_probe(version.dataset, PROBES)
+        served = recall(version.dataset, probe, version.probing)
     numbers = np.unique(whole.answers[whole.answers >= 0])
     keys = asked.database.take(pa.array(version.places[numbers])).to_pylist()
     return Ranked(
@@ -150,6 +158,7 @@ def _ranked(
         shared,
         whole.answers,
         dict(zip(numbers.tolist(), keys, strict=True)),
+        whole.right,
         whole.plain,
     )
 
@@ -179,8 +188,8 @@ def _depth(
     keys = asked.database.take(pa.array(version.places[held]))
     who = np.flatnonzero(asking)
     if not len(who) or not held.any():
-        nothing = np.full(len(asking), np.nan)
-        return Depth({one.name: nothing for one in measures}, np.full((len(asking), TOP), -1))
+        nothing, none = np.full(len(asking), np.nan), np.full((len(asking), TOP), -1)
+        return Depth({one.name: nothing for one in measures}, none, none >= 0)
     labels = asked.labels.take(pa.array(version.places[held]))
     judged = asked.truth.of(who.tolist()).among(keys, labels)
     rows = version.rows if held.all() else version.rows.only(held)
@@ -190,7 +199,10 @@ def _depth(
     numbers = np.append(np.flatnonzero(held), -1)  # of a row among all that the version holds
     answers = np.full((len(asking), TOP), -1)
     answers[who] = numbers[found.answers]
-    return Depth(_of_all(found.values, who, asking), answers, _of_all(found.plain, who, asking))
+    right = np.zeros((len(asking), TOP), bool)
+    right[who] = found.right
+    plain = _of_all(found.plain, who, asking)
+    return Depth(_of_all(found.values, who, asking), answers, right, plain)
 
 
 def _of_all(values: Mapping[str, Array], who: Array, asking: Array) -> dict[str, Array]:

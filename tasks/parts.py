@@ -1,7 +1,7 @@
 """Rows that are parts of pictures as answers: those of one picture count as one, its best."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from data.regions import image_keys, parted
 from tasks.queries import Array
-from tasks.question import Query, descriptors
+from tasks.question import Question
 
 if TYPE_CHECKING:
     from tasks.search import Searcher
@@ -92,19 +92,18 @@ def by_image(ask: Callable[[int], pa.Table], k: int, rows: int) -> pa.Table:
     return best.set_column(best.schema.get_field_index("rank"), best.schema.field("rank"), ranks)
 
 
-def images_found(
-    searcher: "Searcher", query: Query | bytes | Array, k: int, *, exact: bool, offset: int = 0
-) -> pa.Table:
-    """The K pictures, after the first OFFSET, of which SEARCHER finds a part nearest to QUERY.
+def images_found(searcher: "Searcher", question: Question) -> pa.Table:
+    """The pictures of which SEARCHER finds a part for QUESTION, its k after the first offset.
 
-    EXACT compares with every row. Raises what `tasks.search.Searcher.search` does.
+    As many rows are asked for as it takes, where rows are re-ranked those alone. Raises what
+    `tasks.search.Searcher.ask` does.
     """
-    vector = descriptors(searcher, [Query.of(query)])[0]
+    most = min(searcher.rows, question.depth) if question.rerank else searcher.rows
 
     def ask(rows: int) -> pa.Table:
-        return searcher.search(vector, rows, exact=exact)
+        return searcher.ask(replace(question, k=rows, offset=0))
 
-    return by_image(ask, k + offset, searcher.rows).slice(offset)
+    return by_image(ask, question.offset + question.k, most).slice(question.offset)
 
 
 def located(answer: pa.Table) -> pa.Table:

@@ -7,11 +7,12 @@ import lance
 import numpy as np
 
 from data.indexes import VECTOR, metric_of, nearest, vectors_of
+from data.probing import Probing
 
 Vectors = np.ndarray[Any, Any]
 
 K: Final = 10
-"""Neighbours among which recall is measured."""
+"""Neighbours among which recall is measured, where nobody says another number."""
 
 TIE: Final = 1e-3
 """Distances no further apart are the same: which of such neighbours is returned is chance."""
@@ -23,14 +24,16 @@ class Probe:
 
     Args:
         queries: rows of the index itself, (Q, width).
-        reach: distance to the K-th neighbour other than the query, (Q,).
+        reach: distance to the k-th neighbour other than the query, (Q,).
+        k: neighbours among which recall is measured.
     """
 
     queries: Vectors
     reach: Vectors
+    k: int = K
 
 
-def exact_probe(dataset: lance.LanceDataset, queries: int) -> Probe:
+def exact_probe(dataset: lance.LanceDataset, queries: int, k: int = K) -> Probe:
     """QUERIES rows of DATASET, the same whenever it holds the same rows, and their exact reach.
 
     One pass over the descriptors, a batch at a time in memory.
@@ -41,30 +44,34 @@ def exact_probe(dataset: lance.LanceDataset, queries: int) -> Probe:
     hamming = metric_of(dataset.schema) == "hamming"
     unit = _signs if hamming else _unit
     left = unit(asked)
-    # the query itself is in the table: the K-th other neighbour is the (K + 1)-th
-    nearest_so_far = np.full((len(asked), K + 1), np.inf, np.float32)
+    # the query itself is in the table: the k-th other neighbour is the (k + 1)-th
+    nearest_so_far = np.full((len(asked), k + 1), np.inf, np.float32)
     for batch in dataset.scanner([VECTOR], batch_size=8192).to_batches():
         alike = left @ unit(vectors_of(batch[VECTOR])).T  # (Q, rows)
         distances = (left.shape[1] - alike) / 2 if hamming else 1 - alike
         both = np.concatenate([nearest_so_far, distances], axis=1)
-        nearest_so_far = np.partition(both, K, axis=1)[:, : K + 1]
-    return Probe(asked, nearest_so_far.max(axis=1))
+        nearest_so_far = np.partition(both, k, axis=1)[:, : k + 1]
+    return Probe(asked, nearest_so_far.max(axis=1), k)
 
 
-def recall(dataset: lance.LanceDataset, probe: Probe) -> float:
-    """The share of the probe's K nearest neighbours that searching DATASET as served finds.
+def recall(dataset: lance.LanceDataset, probe: Probe, probing: Probing | None = None) -> float:
+    """The share of the probe's nearest neighbours that searching DATASET as served finds.
 
-    Ties count: any neighbour no further than the K-th exact one is right (as in ann-benchmarks).
+    Ties count: any neighbour no further than the k-th exact one is right (as in ann-benchmarks).
+
+    Args:
+        dataset: the index version.
+        probe: what is asked, and how far the answers are.
+        probing: how the ANN index is asked, where that was tuned.
     """
     if not len(probe.queries):
         return 1.0
-    answer = dataset.scanner(
-        ["_distance"], nearest=nearest(dataset, probe.queries, K + 1)
-    ).to_table()
+    asking = nearest(dataset, probe.queries, probe.k + 1, probing=probing)
+    answer = dataset.scanner(["_distance"], nearest=asking).to_table()
     asked = answer["query_index"].to_numpy()
     right = answer["_distance"].to_numpy() <= probe.reach[asked] + TIE
     hits = np.bincount(asked[right], minlength=len(probe.queries)) - 1  # without the query itself
-    possible = min(K, dataset.count_rows() - 1)
+    possible = min(probe.k, dataset.count_rows() - 1)
     return float(np.clip(hits, 0, possible).mean() / possible) if possible else 1.0
 
 

@@ -19,7 +19,8 @@ def promote(
 ) -> Pointer:
     """Make POINTER production; the pointer in force afterwards.
 
-    Where production points there already, nothing is moved. Searches under way go on in the version
+    Where production points there already, nothing is moved. How the ANN index is asked, where that
+    was tuned, goes on to the next version of the same table. Searches under way stay in the version
     they opened; the next one opens the new.
 
     Args:
@@ -37,8 +38,11 @@ def promote(
     if current and current.place == pointer.place:
         return current
     index_table(store, pointer.table).open(pointer.version)
+    left = after or current
+    if left and pointer.probing is None:
+        pointer = pointer.model_copy(update={"probing": left.probing_of(pointer.table)})
     check()
-    Alias(store, alias).move(pointer, after=after or current)
+    Alias(store, alias).move(pointer, after=left)
     return pointer
 
 

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from PIL import Image, ImageEnhance, ImageFilter
 
 from data.indexes import VECTOR, vectors_of
+from data.probing import Probing
 from data.store import Store
 from data.tables import rows_at
 from tasks.made import Made, described
@@ -46,6 +47,7 @@ class Holding:
         images: (N,) uint64, the rows' `fingerprints`.
         split: (N,) bool, rows of the query split; all False where there is none.
         labelled: (N,) bool, rows with a label.
+        probing: how its ANN index is asked, where that was tuned.
     """
 
     dataset: lance.LanceDataset
@@ -53,6 +55,7 @@ class Holding:
     images: Array
     split: Array
     labelled: Array
+    probing: Probing | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,9 @@ def fingerprints(digests: pa.Array | pa.ChunkedArray) -> Array:
     return np.frombuffer(raw, ">u8").astype(np.uint64)
 
 
-def holding(dataset: lance.LanceDataset, split: str | None) -> Holding:
+def holding(
+    dataset: lance.LanceDataset, split: str | None, probing: Probing | None = None
+) -> Holding:
     """The images of the index version DATASET; streams three small columns."""
     rows, images = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     asked, labelled = [np.empty(0, bool)], [np.empty(0, bool)]
@@ -100,7 +105,8 @@ def holding(dataset: lance.LanceDataset, split: str | None) -> Holding:
         asked.append(in_split(batch["split"], split))
         lengths = pc.fill_null(pc.list_value_length(batch["labels"]), 0)
         labelled.append(lengths.to_numpy(zero_copy_only=False) > 0)
-    return Holding(dataset, *map(np.concatenate, (rows, images, asked, labelled)))
+    whole = [np.concatenate(parts) for parts in (rows, images, asked, labelled)]
+    return Holding(dataset, whole[0], whole[1], whole[2], whole[3], probing)
 
 
 def in_split(column: pa.Array, split: str | None) -> Array:

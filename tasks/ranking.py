@@ -31,6 +31,7 @@ class Ranked:
         shared: the same over the rows of images that another version holds too.
         answers: (Q, TOP) the row numbers of the nearest, -1 for none.
         keys: of the rows in `answers`, by row number.
+        right: (Q, TOP) whether they are relevant.
         plain: `values` without a re-ranking; empty where there is none.
     """
 
@@ -38,6 +39,7 @@ class Ranked:
     shared: dict[str, Array]
     answers: Array
     keys: dict[int, str]
+    right: Array
     plain: dict[str, Array] = field(default_factory=dict)
 
 
@@ -47,7 +49,12 @@ def headline(protocol: Protocol, k: int) -> str:
 
 
 def rank(
-    held: Sequence[Holding], queries: Queries, k: int, split: str | None, shared: Array | None
+    held: Sequence[Holding],
+    queries: Queries,
+    k: int,
+    split: str | None,
+    shared: Array | None,
+    beside: Sequence[str] = (),
 ) -> list[Ranked]:
     """What each index version of HELD answers to QUERIES, measured at K ranks; one pass for all.
 
@@ -61,7 +68,9 @@ def rank(
         split: rows of this split ask and do not answer.
         shared: (M,) sorted fingerprints of the images that two compared versions hold both; None
             where there is no other version.
+        beside: names of measures that are taken too, if they look at no more than K ranks.
     """
+    measures = [*measures_of(queries.protocol, k), *_within(k, beside)]
     gallery = Gallery.of(*held)
     whole = gallery.views
     common = whole
@@ -85,7 +94,7 @@ def rank(
     ranked = []
     for number, one in enumerate(held):
         everywhere, within = by_view[number], by_view[number + len(held)]
-        values = _values(everywhere, queries.protocol, k)
+        values = _values(everywhere, measures)
         values[ANN_RECALL] = np.ones(len(queries.keys))
         if number in exact:
             approximate = _approximate(one, queries)
@@ -94,9 +103,10 @@ def rank(
         ranked.append(
             Ranked(
                 values,
-                values if within is everywhere else _values(within, queries.protocol, k),
+                values if within is everywhere else _values(within, measures),
                 answers,
                 gallery.keys(np.unique(answers[answers >= 0])),
+                everywhere.hits[:, :TOP],
             )
         )
     return ranked
@@ -132,8 +142,13 @@ def measures_of(protocol: Protocol, k: int) -> list[Measure]:
     return [measure(name) for name in (headline(protocol, k), *beside)]
 
 
-def _values(found: Found, protocol: Protocol, k: int) -> dict[str, Array]:
-    """Each measure of PROTOCOL by its name, (Q,)."""
+def _within(k: int, names: Sequence[str]) -> list[Measure]:
+    """The measures of NAMES that look at no more than K ranks."""
+    return [one for one in map(measure, names) if one.depth is not None and one.depth <= k]
+
+
+def _values(found: Found, measures: Sequence[Measure]) -> dict[str, Array]:
+    """Each of MEASURES by its name, (Q,)."""
     if found.levels.size:
         wrong = found.levels - found.relevant_levels
         levels = Levels(
@@ -141,13 +156,13 @@ def _values(found: Found, protocol: Protocol, k: int) -> dict[str, Array]:
         )
     else:
         levels = Levels.of_ranks(found.rows >= 0, found.hits, found.relevant)
-    return {one.name: one.of(levels) for one in measures_of(protocol, k)}
+    return {one.name: one.of(levels) for one in measures}
 
 
 def _approximate(held: Holding, queries: Queries) -> Array:
     """Distances (Q, TOP) of what the ANN index, asked as search asks it, finds; inf for none."""
     found = held.dataset.scanner(
-        ["_distance"], nearest=nearest(held.dataset, queries.vectors, TOP)
+        ["_distance"], nearest=nearest(held.dataset, queries.vectors, TOP, probing=held.probing)
     ).to_table()
     distances = np.full((len(queries.vectors), TOP), np.inf, np.float32)
     asked = found["query_index"].to_numpy()

@@ -1,7 +1,5 @@
 """The index versions of a recipe by the names that a person has for them."""
 
-from collections.abc import Sequence
-
 from data.aliases import Alias, Pointer
 from data.indexes import index_names, index_table
 from data.lineage import Lineage, sealed_versions
@@ -61,7 +59,7 @@ def previous(store: Store, recipe: str) -> Pointer:
         FileNotFoundError: it never pointed elsewhere, or those versions have been cleaned away.
     """
     gone: list[tuple[str, int]] = []
-    for pointer in reversed(_trail(Alias(store, recipe).history())[:-1]):
+    for pointer in reversed(Alias(store, recipe).trail()[:-1]):
         try:
             index_table(store, pointer.table).open(pointer.version)
         except FileNotFoundError:
@@ -79,18 +77,6 @@ def sealed_numbers(store: Store, table: str) -> str:
     """The numbers of the sealed versions of index TABLE, newest first, for a message."""
     found = sealed_versions(index_table(store, table))
     return ", ".join(str(lineage.version) for lineage in found) or "nothing yet"
-
-
-def _trail(history: Sequence[Pointer]) -> list[Pointer]:
-    """The moves of HISTORY that led to where it ends, without those that a rollback took back."""
-    trail: list[Pointer] = []
-    for pointer in history:
-        if pointer.why == "rolled back":
-            while trail and trail[-1].place != pointer.place:
-                trail.pop()
-        if not trail or trail[-1].place != pointer.place:
-            trail.append(pointer)
-    return trail
 
 
 def _names(lineage: Lineage) -> tuple[str, str, str]:

@@ -56,19 +56,32 @@ class Words:
                 "of another encoder."
             )
 
-    def nearest(self, queries: Vectors, k: int, columns: list[str]) -> list[pa.Table]:
+    def scores(self, queries: Vectors) -> Vectors:
+        """How alike QUERIES (Q, W) and all rows (N) are, (Q, N) float32 in the index's order."""
+        return self._held.scores(unpacked(queries))
+
+    def nearest(
+        self, queries: Vectors, k: int, columns: list[str], mask: Vectors | None = None
+    ) -> list[pa.Table]:
         """COLUMNS and ``_distance`` of the K rows nearest to each of QUERIES (Q, W), nearest first.
 
         Rows at the same distance come in the order of the index.
+
+        Args:
+            queries: rows that are asked with.
+            k: how many.
+            columns: of the index.
+            mask: (N,) bool, which rows may be found; all if None.
         """
         answers = []
         step = max(1, SCORES // max(1, len(self._held)))
         for start in range(0, len(queries), step):
             some = queries[start : start + step]
             few = Nearest(len(some), k)
-            few.see(distances(self._held.scores(unpacked(some))))
-            rows, apart, _ = few.found()
-            for places, far in zip(rows, apart, strict=True):
+            apart = distances(self.scores(some))
+            few.see(apart, excluded=None if mask is None else np.broadcast_to(~mask, apart.shape))
+            rows, found_at, _ = few.found()
+            for places, far in zip(rows, found_at, strict=True):
                 there = places >= 0
                 found = rows_at(self._dataset, places[there].tolist(), columns)
                 answers.append(found.append_column("_distance", pa.array(far[there])))

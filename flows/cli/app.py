@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ORDER = (
     "demo", "init", "plan", "reindex", "search", "report", "explain", "duplicates", "versions",
-    "diff", "promote", "rollback", "clean", "verify", "datasets", "table", "download",
+    "diff", "promote", "rollback", "tune", "clean", "verify", "datasets", "table", "download",
     "protocols", "methods", "train", "evaluate", "benchmark", "export", "chaos",
     "doctor",
 )  # fmt: skip

@@ -32,6 +32,7 @@ CODES: Final = {
     "models.extras.MissingExtra": FAILED,
     "builtins.ValueError": FAILED,
     "builtins.OSError": FAILED,
+    "builtins.FloatingPointError": FAILED,
 }
 """Exceptions whose message is written for the person at the keyboard, by name: naming them spares
 the command the import of every engine. A subclass counts as its nearest named ancestor; whatever is

@@ -1,6 +1,7 @@
 """Verbs of the laboratory: train an encoder, export it, measure an index version."""
 
 import re
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from flows.cli.app import DryRun, Json, RecipeWord, app, the_recipe, the_store
 from flows.cli.exits import Misuse
 
 if TYPE_CHECKING:
+    from data.aliases import Pointer
     from data.store import Store
 
 
@@ -120,14 +122,19 @@ def export(
 def evaluate(
     recipe: RecipeWord,
     at: Annotated[str, typer.Option(help="An index version or run.")] = "production",
+    against: Annotated[
+        str, typer.Option(help="An index version, run or @prev to compare it with.")
+    ] = "production",
+    html: Annotated[
+        Path | None, typer.Option(help="Draw curves, classes and queries to this HTML file.")
+    ] = None,
     metrics: Annotated[
         Path | None, typer.Option(help="Write the metrics to this JSON file, for DVC.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure how well an index version searches, and production on the same queries."""
+    """Measure how well an index version searches, and another on the same queries."""
     told, store = the_recipe(recipe), the_store()
-    from data.aliases import Alias
     from data.indexes import index_table
     from data.lineage import lineage_of
     from data.manifest import manifest
@@ -141,22 +148,52 @@ def evaluate(
     held = lineage.dataset_version if lineage else manifest(store, told.dataset).open().version
     deferred = lineage.deferred if lineage else 0
     candidate = Candidate(table, version, rows.count_rows(), 0, 0, deferred, dataset_version=held)
-    production = Alias(store, told.name).current()
-    if production and production.place == (table, version):
-        production = None  # with itself there is nothing to compare
-    scores = measure(store, candidate, production, told.dataset, told.evaluate)
+    other = _other(store, told.name, against, (table, version))
+    if html:
+        from flows.evaluation import BESIDE, gather, page
+
+        if lineage is None:
+            raise Misuse(f"{table}@{version} was never sealed: nothing says what it holds.")
+    wanted = BESIDE if html else None
+    scores = measure(store, candidate, other, told.dataset, told.evaluate, beside=wanted)
+    if html and lineage:
+        html.write_text(page(gather(store, told, lineage, scores, other)))
+    found = {name: value for name, value in scores.candidate.items() if name not in (wanted or ())}
     if metrics:
-        show.to_file(metrics, show.with_protocol(scores.protocol, scores.candidate))
+        show.to_file(metrics, show.with_protocol(scores.protocol, found))
     if json:
-        show.machine(show.plain(scores) | {"table": table, "version": version})
+        ends = {name: pair for name, pair in scores.intervals.items() if name in found}
+        said = show.plain(replace(scores, candidate=found, intervals=ends, each=None))
+        show.machine(said | {"table": table, "version": version, "html": html})
         return
     beside = scores.production or {}
+    told_ends = {name: f"{low:.3f} to {high:.3f}" for name, (low, high) in scores.intervals.items()}
     show.table(
-        [[name, value, beside.get(name)] for name, value in scores.candidate.items()],
-        head=(scores.protocol, f"{table}@{version}", str(production or "")),
+        [[name, value, told_ends.get(name, ""), beside.get(name)] for name, value in found.items()],
+        head=(scores.protocol, f"{table}@{version}", "95 %", str(other or "")),
     )
-    for note in scores.notes:
-        typer.echo(note)
+    for line in (scores.comparison(str(other)), *scores.notes, f"page: {html}" if html else ""):
+        if line:
+            typer.echo(line)
+
+
+def _other(store: "Store", recipe: str, word: str, place: tuple[str, int]) -> "Pointer | None":
+    """The index version that WORD means, to compare PLACE with; None where it is PLACE itself."""
+    from data.aliases import Alias, Pointer
+    from tasks.promote import now
+    from tasks.search import resolve
+
+    alias = Alias(store, recipe)
+    if word == "production":
+        pointer = alias.current()
+        return pointer if pointer and pointer.place != place else None
+    table, version = resolve(store, recipe, word)
+    if (table, version) == place:
+        return None
+    probing = alias.probing((table, version))
+    return Pointer(
+        table=table, version=version, run="", moved=now(), why="by hand", probing=probing
+    )
 
 
 def _encoder(store: "Store", word: str, at: str) -> str:

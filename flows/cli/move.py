@@ -1,4 +1,4 @@
-"""Verbs that move or remove versions, and prove them: promote, rollback, clean, verify."""
+"""Verbs that move, tune, remove or prove versions: promote, rollback, tune, clean, verify."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -6,10 +6,11 @@ import typer
 
 from flows.cli import show
 from flows.cli.app import DryRun, Json, RecipeWord, app, the_recipe, the_store
-from flows.cli.exits import FAILED
+from flows.cli.exits import FAILED, Misuse
 
 if TYPE_CHECKING:
     from data.aliases import Pointer
+    from tasks.tune import Tuning
 
 
 @app.command()
@@ -49,6 +50,59 @@ def rollback(recipe: RecipeWord, dry_run: DryRun = False, json: Json = False) ->
     before = Alias(store, name).current()
     pointer = previous(store, name) if dry_run else move(store, name)
     _moved(name, before, pointer, dry_run, json)
+
+
+@app.command()
+def tune(
+    recipe: RecipeWord,
+    recall: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="Share of the nearest images to be found.")
+    ] = 0.95,
+    k: Annotated[int, typer.Option("-k", min=1, help="Nearest images among which.")] = 10,
+    queries: Annotated[int, typer.Option(min=1, help="Images of the index that ask.")] = 200,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="Partitions that a query may visit; all if left out.")
+    ] = None,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Measure nothing; ask as an untuned index is asked.")
+    ] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Find the cheapest way to ask production's ANN index that finds enough; search uses it.
+
+    Measured against comparing with every image. Later versions of the same table keep the setting,
+    and the gate ann_recall measures by it.
+    """
+    told, store = the_recipe(recipe), the_store()
+    if not reset and recall < told.gates.ann_recall:
+        raise Misuse(
+            f"The gate ann_recall holds every version that finds less than "
+            f"{told.gates.ann_recall:g}: ask for that at least, or lower gates.ann_recall."
+        )
+    from data.aliases import Alias
+    from data.indexes import index_table
+    from tasks.search import resolve
+    from tasks.tune import keep
+    from tasks.tune import tune as tuned
+
+    table, version = resolve(store, told.name)
+    pointer = Alias(store, told.name).current()
+    used = pointer.probing if pointer else None
+    found = None
+    if not reset:
+        rows = index_table(store, table).open(version)
+        found = tuned(rows, recall, k, queries, used, most)
+    if pointer and not dry_run and (found or used):
+        pointer = keep(store, told.name, pointer, found.probing if found else None)
+    if json:
+        said = show.plain(found) if found else {}
+        show.machine(said | {"production": str(pointer), "dry_run": dry_run})
+        return
+    if found:
+        _tell_tuning(found)
+    verb = "would ask" if dry_run else "asks"
+    typer.echo(f"search of {pointer} {verb} with {found.chosen if found else 'what is usual'}")
 
 
 @app.command()
@@ -105,6 +159,21 @@ def _moved(
         return
     verb = "would move" if dry_run else "moved"
     typer.echo(f"production of {recipe} {verb} from {before or 'nothing'} to {pointer}")
+
+
+def _tell_tuning(found: "Tuning") -> None:
+    """Print what was measured: the setting in use, the chosen one, and no setting at all."""
+    rows = [
+        [what, one.nprobes, one.refine, one.recall, one.milliseconds]
+        for what, one in (("before", found.before), ("chosen", found.chosen))
+    ]
+    show.table(
+        [*rows, ["exact", found.partitions, 1, 1.0, found.exact]],
+        head=("", "nprobes", "refine", f"recall@{found.k}", "ms a query"),
+    )
+    typer.echo(
+        f"{found.queries} of {found.rows:,} images asked, {len(found.tried)} settings were tried"
+    )
 
 
 def _unleased() -> None:

@@ -95,6 +95,18 @@ def tell_plan(found: dict[str, Any]) -> None:
     )
 
 
+def _headline(ledger: "Ledger") -> str:
+    """The headline with its interval, and whether chance explains how far production is."""
+    if ledger.headline not in ledger.intervals:
+        return ""
+    low, high = ledger.intervals[ledger.headline]
+    told = f"{ledger.headline} {low:.3f} to {high:.3f} at 95 %"
+    if ledger.interval is None or ledger.p is None:
+        return told
+    apart = "{:+.3f} to {:+.3f}".format(*ledger.interval)
+    return f"{told}; against production {apart}, p = {ledger.p:.2g}"
+
+
 def tell_ledger(ledger: "Ledger") -> None:
     """Print the ledger in words: what changed, what it came to, who is missing, what holds it."""
     found = show.plain(ledger)
@@ -109,6 +121,7 @@ def tell_ledger(ledger: "Ledger") -> None:
             "encoder": ledger.encoder[:12],
             "protocol": ledger.protocol,
             "metrics": "  ".join(f"{name} {value:.3f}" for name, value in ledger.metrics.items()),
+            "headline": _headline(ledger),
             "coverage": f"{ledger.ledger.coverage:.2%}",
             "took": show.duration(sum(ledger.seconds.values())),
         }

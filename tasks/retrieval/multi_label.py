@@ -5,8 +5,8 @@ from typing import Final
 from tasks.retrieval.kind import Kind
 
 MULTI_LABEL: Final = Kind(
-    about="A picture of several things asks for pictures that show as many of them as can be.",
-    asks=("image",),
+    about="A picture of several things, or an expression of labels, asks for pictures of them.",
+    asks=("image", "labels"),
     relevance="shared_label",
     right="Those that share a label with the query, the more of them the better.",
     distances=("cosine", "hamming", "asmk"),

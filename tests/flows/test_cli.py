@@ -16,7 +16,8 @@ from flows.cli import app, show
 
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
 CHANGING = {
-    "download", "init", "reindex", "promote", "rollback", "clean", "protocols", "train", "export",
+    "download", "init", "reindex", "promote", "rollback", "tune", "clean", "protocols", "train",
+    "export",
 }  # fmt: skip
 TRAIN = "{supervision: supervised, dimensions: 16, size: 16, width: 8, epochs: 1, batch: 8}"
 Say = Callable[..., Result]

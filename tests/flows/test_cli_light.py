@@ -73,6 +73,7 @@ def test_looking_back_and_moving_production_load_no_engine(pinned: Album) -> Non
         ("versions", recipe, "--json"),
         ("report", recipe, "--json"),
         ("explain", recipe, KEY, "--json"),
+        ("search", "--labels", "class1", "-r", recipe, "--json"),
         ("diff", recipe, "@prev", "--json"),
         ("rollback", recipe, "--json"),
         ("promote", recipe, run, "--json"),

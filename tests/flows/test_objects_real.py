@@ -29,7 +29,7 @@ HEADLINE = "map@100[min]"
 
 def worth(keys: Sequence[str], labels: Sequence[list[str]], train: Array, vectors: Array) -> float:
     """The headline of coco-objects where the boxes of KEYS have VECTORS and TRAIN ones answer."""
-    asking, held = np.flatnonzero(~train), np.flatnonzero(train)
+    asking, held = np.flatnonzero(~train).tolist(), np.flatnonzero(train).tolist()
     questions = [Question(keys[n], tuple(labels[n])) for n in asking]
     judged = truth_of(named("coco-objects"), questions, None).among(
         pa.array([keys[n] for n in held]),

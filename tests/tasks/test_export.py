@@ -14,7 +14,6 @@ import torch
 from data.store import Store
 from data.taxonomy import DescriptorType
 from models import canary, portable
-from models.aggregation.rows import unpacked
 from models.canary import CanaryMismatch
 from models.extras import MissingExtra
 from models.pixels import Transform
@@ -22,18 +21,12 @@ from models.portable import FORMATS, Outputs, Word
 from models.spec import EncoderSpec
 from models.weights import Embedder, build, load, save
 from tasks.export import TOLERANCE, ExportDiffers, agreement, export
-from tasks.train import keep_encoder, load_encoder
+from tasks.train import load_encoder
+from tests.tasks.kept import kept
 
 SPEC = EncoderSpec(arguments={"width": 8}, dimensions=16, transform=Transform(size=16))
 BITS = SPEC.model_copy(update={"descriptor": DescriptorType.BINARY})
 HALF = SPEC.model_copy(update={"storage": "float16"})
-WORDS = EncoderSpec(
-    arguments={"width": 8, "pooling": {"asmk": {"words": 5, "bits": 16}}},
-    descriptor=DescriptorType.AGGREGATED,
-    dimensions=80,
-    transform=Transform(size=32),
-)
-
 ELSEWHERE = """
 import json, sys, warnings
 import numpy as np
@@ -74,13 +67,6 @@ np.savez(out, features=features, rows=rows, encoder=json.loads(said)["encoder"])
 """A program of another machine: it reads a file and runs it, at batches of 1, 5 and 3."""
 
 
-def kept(store: Store, spec: EncoderSpec, seed: int = 0) -> str:
-    """An encoder of SPEC in STORE, with a card; its digest."""
-    content = save(build(spec, seed), spec)
-    reference = canary.reference(load(content))
-    return keep_encoder(store, content, {"licence": "own", "seed": 0, "canary": reference})
-
-
 def pictures(number: int) -> torch.Tensor:
     shape = (number, 3, SPEC.transform.size, SPEC.transform.size)
     return torch.randint(256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(7))
@@ -115,60 +101,6 @@ def test_an_exported_file_computes_the_same_where_nightjar_is_not(
     if spec is BITS:
         assert np.array_equal(made["rows"], np.packbits(made["features"] >= 0, axis=1))
     np.testing.assert_allclose(made["rows"], rows, atol=1e-3 if spec is HALF else 1e-5)
-
-
-@pytest.mark.parametrize("to", FORMATS)
-def test_an_exported_file_makes_the_same_visual_words(
-    to: Word, store: Store, tmp_path: Path
-) -> None:
-    digest = kept(store, WORDS)
-    file = tmp_path / "encoder"
-    agreed = export(store, digest, to, file)
-    assert agreed.differing_words == 0
-    assert agreed.differing_bits is None
-    embedder, (run, said) = load_encoder(store, digest), FORMATS[to].read(file)
-    shown = torch.randint(
-        256, (7, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(3)
-    )
-    rows = run(shown)[1].numpy()
-    assert np.array_equal(rows, embedder.describe(embedder.features(shown)))
-    assert "visual word" in json.loads(said)["outputs"]["descriptor"]["means"]
-    assert np.array_equal(
-        unpacked(rows).words,
-        np.concatenate(
-            [
-                np.flatnonzero(image.any(axis=1))
-                for image in embedder.features(shown).view(7, 5, 16).numpy()
-            ]
-        ),
-    )
-
-
-def test_of_many_visual_words_one_may_be_another_and_not_more(store: Store) -> None:
-    embedder = load_encoder(store, kept(store, WORDS))
-
-    def moved(count: int) -> portable.Run:
-        def run(images: torch.Tensor) -> Outputs:
-            features = embedder.features(images).clone()
-            places = (features[:, ::16] != 0).nonzero()[:count]
-            for image, word in places.tolist():
-                features[image, 16 * word : 16 * word + 16] *= -1
-            return features, embedder.descriptor.stored(features)
-
-        return run
-
-    agreed = agreement(embedder, moved(1), (32,))
-    assert agreed.differing_words == 1
-    assert agreed.difference < TOLERANCE
-    with pytest.raises(ExportDiffers, match=r"8 of \d+ visual words"):
-        agreement(embedder, moved(8), (32,))
-
-    def other_rows(images: torch.Tensor) -> Outputs:
-        features, rows = moved(0)(images)
-        return features, (rows.int() ^ 1).to(torch.uint16)
-
-    with pytest.raises(ExportDiffers, match="visual words differ"):
-        agreement(embedder, other_rows, (32,))
 
 
 def test_a_file_says_what_goes_in_and_what_comes_out(store: Store, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Gates hold what is not proved, say the figures, and let pass what a person accepts."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,41 @@ def test_production_that_cannot_be_compared_with_holds() -> None:
     verdict = judged(scores=lost)
     assert verdict.held_by == ("uncomputed",)
     assert "Production could not be asked" in verdict.sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("fall", "p", "proven_fall", "held"),
+    [
+        (0.015, 0.001, None, False),  # tolerated, though proven
+        (0.015, 0.001, 0.01, True),
+        (0.015, 0.06, 0.01, False),  # chance may explain it
+        (0.015, 0.001, 0.0151, False),
+        (0.0001, 0.001, 0.0, True),
+        (0.0, 1.0, 0.0, False),
+        (-0.1, 0.001, 0.0, False),  # a proven rise
+        (0.03, 0.5, None, True),  # that chance may explain it proves nothing
+        (0.03, 0.001, 0.05, True),  # a looser bound of proven falls loosens nothing
+        (0.015, None, 0.0, False),
+    ],
+)
+def test_a_fall_that_chance_does_not_explain_may_be_tolerated_less(
+    fall: float, p: float | None, proven_fall: float | None, held: bool
+) -> None:
+    told = replace(scores(0.8 - fall, 0.8), p=p)
+    gates = GatesPlan(proven_fall=proven_fall)
+    verdict = judge(gates, change(), None, told, candidate())
+    assert verdict.held_by == (("fall",) if held else ())
+    (figure,) = (one for one in verdict.figures if one.gate == "fall")
+    if p is not None and fall:
+        chance = "does not explain" if p < 0.05 else "may explain"
+        assert f"which chance {chance} (p = {p:.2g}" in figure.sentence
+    assert judge(gates, change(), None, told, candidate(), ["fall"]).promote
+
+
+def test_plans_of_before_keep_their_digest() -> None:
+    before = "bbf8f09048d2612ada63ddaa4a33e1d9323e2b3bc698803f9a81e1e411ba98b7"
+    assert GatesPlan().digest == before
+    assert GatesPlan(proven_fall=0.01).digest != before
 
 
 def test_accepting_one_gate_leaves_the_others_shut() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from data.regions import Region
 from tasks.question import FORMS, BadQuery, Query, descriptors
@@ -49,6 +49,28 @@ def test_a_region_asks_as_its_cut_out_does_and_one_beside_the_image_is_named(
     for beside, wrong in ((Region(400, 6, 20, 16), content), (region, b"no image")):
         with pytest.raises(BadQuery, match=r"^a\.jpg#xywh=.* cannot be searched for: .*"):
             descriptors(asked, [Query("region", (wrong, beside), "a.jpg")])
+
+
+def test_a_drawing_asks_as_black_on_white_whatever_it_is_drawn_on(life: "Life") -> None:
+    asked = searcher(life)
+    pencil, chalk = (drawing(*colours) for colours in (("white", "black"), ("black", "white")))
+    plain = descriptors(asked, [Query("image", pencil)])
+    both = descriptors(asked, [Query("sketch", pencil), Query("sketch", chalk)])
+    np.testing.assert_allclose(both, np.repeat(plain, 2, axis=0), atol=1e-6)
+    assert not np.allclose(descriptors(asked, [Query("image", chalk)]), plain, atol=1e-3)
+    with pytest.raises(ValueError, match=r"^blank\.png cannot be searched for: it has no lines"):
+        descriptors(asked, [Query("sketch", drawing("white", "white"), "blank.png")])
+    with pytest.raises(BadQuery, match=r"^bad\.png cannot be searched for: not an image"):
+        descriptors(asked, [Query("sketch", b"no image", "bad.png")])
+
+
+def drawing(paper: str, ink: str) -> bytes:
+    """A box of INK on PAPER, as a PNG."""
+    image = Image.new("RGB", (64, 64), paper)
+    ImageDraw.Draw(image).rectangle((12, 20, 50, 44), outline=ink, width=2)
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
 
 
 def test_a_query_that_is_no_image_is_named(life: "Life") -> None:

@@ -13,13 +13,10 @@ from models.spec import EncoderSpec
 from models.weights import build, load, save
 from tasks.search import ANSWER, MixedEncoders, Searcher
 from tasks.versions import resolve
+from tests.tasks.rows import apart, pictures
 
 if TYPE_CHECKING:
     from tests.tasks.conftest import Life, World
-
-
-def pictures(n: int) -> dict[str, tuple[str, str, str]]:
-    return {f"{i:03d}": (f"content {i}", f"class {i % 3}", "live") for i in range(n)}
 
 
 def searched(world: "World", n: int = 40) -> Searcher:
@@ -31,14 +28,7 @@ def searched(world: "World", n: int = 40) -> Searcher:
 
 def distances(world: "World", query: np.ndarray) -> dict[str, float]:
     """The distance of every key to QUERY, by the definition."""
-    found = {}
-    for key, (digest, _, _) in world.said.items():
-        vector = world.vector(digest)
-        if vector.dtype == np.uint8:
-            found[key] = float(np.unpackbits(vector ^ query).sum())
-        else:
-            found[key] = float(1 - vector.astype(float) @ query.astype(float))
-    return found
+    return {key: apart(world.vector(digest), query) for key, (digest, _, _) in world.said.items()}
 
 
 @pytest.mark.parametrize("exact", [True, False])

@@ -7,13 +7,10 @@ import pytest
 from data.aliases import Alias, Pointer
 from data.store import Store
 from tasks.versions import previous, resolve
+from tests.tasks.rows import pictures
 
 if TYPE_CHECKING:
     from tests.tasks.conftest import World
-
-
-def pictures(n: int) -> dict[str, tuple[str, str, str]]:
-    return {f"{i:03d}": (f"content {i}", f"class {i % 3}", "live") for i in range(n)}
 
 
 def pointed(world: "World", version: int, run: str = "run") -> Pointer:

@@ -7,17 +7,15 @@ import pyarrow as pa
 import pytest
 
 from data.store import Store
-from models.aggregation.rows import EMPTY
 from tasks.duplicates import duplicates
 from tasks.health import has_ann
 from tasks.index import IndexPlan
 from tasks.search import Searcher
 from tests.tasks.conftest import World
+from tests.tasks.rows import kernel, words_of
 
 if TYPE_CHECKING:
     from data.lineage import Lineage
-
-Words = dict[int, tuple[int, int]]
 
 
 @pytest.fixture
@@ -36,22 +34,6 @@ def night(world: World, run: str, plan: IndexPlan | None = None) -> "Lineage":
 
 def searcher(world: World, lineage: "Lineage") -> Searcher:
     return Searcher(world.store, lineage.table, lineage.version)
-
-
-def words_of(row: np.ndarray) -> Words:
-    """The two values of each visual word of a row."""
-    slots = row[1:].reshape(-1, 3).tolist()
-    return {word: (one, other) for word, one, other in slots if word != EMPTY}
-
-
-def kernel(one: Words, other: Words) -> float:
-    """The selective match kernel of two images, normalised, as the paper writes it."""
-    total = 0.0
-    for word in one.keys() & other.keys():
-        bits = sum((x ^ y).bit_count() for x, y in zip(one[word], other[word], strict=True))
-        u = (32 - 2 * bits) / 32
-        total += u**3 if u > 0 else 0.0
-    return total / (len(one) * len(other)) ** 0.5
 
 
 def ordered(world: World, query: np.ndarray) -> list[tuple[str, float]]:
