@@ -20,6 +20,7 @@ from tasks.asymmetric import asked_otherwise
 from tasks.depth import Depth, depth
 from tasks.evaluate_plan import EvaluatePlan, RerankPlan, lost
 from tasks.health import has_ann
+from tasks.parts import Parts
 from tasks.probe import exact_probe, recall
 from tasks.queries import Array
 from tasks.ranking import ANN_RECALL, TOP, Ranked
@@ -191,17 +192,17 @@ def _depth(
     again: Reranked | None,
 ) -> Depth:
     """The MEASURES of the queries ASKING among the rows HELD, (Q,) each; NaN of the others."""
-    places = pa.array(version.places[held])
+    keys = asked.database.take(pa.array(version.places[held]))
     who = np.flatnonzero(asking)
     if not len(who) or not held.any():
         nothing, none = np.full(len(asking), np.nan), np.full((len(asking), TOP), -1)
         return Depth({one.name: nothing for one in measures}, none, none >= 0)
-    judged = asked.truth.of(who.tolist()).among(
-        asked.database.take(places), asked.labels.take(places)
-    )
+    labels = asked.labels.take(pa.array(version.places[held]))
+    judged = asked.truth.of(who.tolist()).among(keys, labels)
     rows = version.rows if held.all() else version.rows.only(held)
+    parts = Parts.of(keys) if asked.protocol.per_image else None
     again = again and again.of(who)
-    found = depth(rows, version.images[held], version.vectors[who], judged, measures, again)
+    found = depth(rows, version.images[held], version.vectors[who], judged, measures, again, parts)
     numbers = np.append(np.flatnonzero(held), -1)  # of a row among all that the version holds
     answers = np.full((len(asking), TOP), -1)
     answers[who] = numbers[found.answers]

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from data.conditions import Where
+from data.cutouts import cutouts
 from data.indexes import VECTOR
+from data.regions import part_of
 from data.taxonomy import choose
 from models.pixels import BadImage
 from models.reranking import Reranking
@@ -207,6 +209,21 @@ def _texts(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     return described
 
 
+def _regions(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The descriptors of queries whose content is an image's bytes and a region of it."""
+    parts = []
+    for query in queries:
+        said = part_of(query.said, query.content[1]) if query.said else ""
+        parts.append(Query("image", _shown(query), said))
+    return _images(searcher, parts)
+
+
+def _shown(query: Query) -> bytes:
+    """What the region of QUERY shows, as a file."""
+    content, region = query.content
+    return next(cutouts(content, [region]))
+
+
 def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     """The contents of queries that are descriptors already."""
     for query in queries:
@@ -221,6 +238,7 @@ def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
 FORMS: Final[Mapping[str, Form]] = {
     "image": Form("an image's bytes", _images, lambda query: bytes(query.content)),
     "sketch": Form("a drawing's bytes, of whatever pen and paper", _sketches),
+    "region": Form("an image's bytes, and a region of it that asks", _regions, _shown),
     REAL: Form(
         "an image's bytes, whose real numbers ask an index of binary codes",
         _reals,
