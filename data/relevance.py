@@ -15,13 +15,9 @@ import pyarrow.compute as pc
 
 from data.hierarchy import Parents, groups_of, path_of
 from data.protocols.base import Own, Protocol, Relevance
+from data.regions import image_keys, parted
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-WORDS: Final = (
-    "and is asked with words, while an index holds descriptors of pictures alone: it needs an "
-    "encoder with a tower for text. Choose a protocol whose queries are pictures, or known_item."
-)
 
 
 @dataclass(frozen=True)
@@ -46,10 +42,14 @@ RELEVANCES: Final[Mapping[Relevance, Kind]] = {
     "hierarchical": Kind(by="groups", graded=True),
     "listed": Kind(by="key"),
     "same_pair": Kind(),
-    "judged": Kind(refusal="is judged by people " + WORDS),
-    "caption": Kind(refusal="is about captions " + WORDS),
+    "judged": Kind(
+        refusal="is judged by people, for the words of each query among some pictures alone, and "
+        "no measure looks at those alone yet. Choose a protocol whose relevance is caption."
+    ),
+    "caption": Kind(by="key"),
 }
-"""Every relevance that a protocol may name; of a pair, the label is its name."""
+"""Every relevance that a protocol may name; of a pair, the label is its name, and of a caption the
+key is that of its picture, or its own."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Truth:
     Args:
         kind: how it is told.
         answers: terms of each query.
-        out: keys of rows that are no answer of each query: its own, and junk.
+        out: keys of pictures that are no answer of each query, no part of them: its own, and junk.
         parents: the tree, where terms are groups of one. Of two pictures with a label each the
             groups that both are in are as many as the lowest of them is deep.
     """
@@ -89,7 +89,11 @@ class Truth:
         return Truth(self.kind, tuple(answers), tuple(out), self.parents)
 
     def among(self, keys: pa.Array, labels: pa.Array) -> "Judged":
-        """The truth over a database of N rows, given their KEYS (N) and LABELS (N, lists)."""
+        """The truth over a database of N rows, given their KEYS (N) and LABELS (N, lists).
+
+        What is said of a picture by its key is said of its parts, where these are rows.
+        """
+        keys = image_keys(keys)
         if self.kind.by == "key":
             terms, rows = keys, np.arange(len(keys))
         elif self.kind.by == "groups":
@@ -119,6 +123,8 @@ def truth_of(protocol: Protocol, questions: Sequence[Question], count: Set[str] 
     kind = RELEVANCES[protocol.relevance]
     if kind.refusal:
         raise ValueError(f"The relevance {protocol.relevance!r} {kind.refusal}")
+    if protocol.relevance == "caption":
+        raise ValueError("The relevance 'caption' is asked with sentences: `own_answers` tells it.")
     if kind.by == "key":
         answers = [_listed(one.tags, protocol.answers) for one in questions]
     else:
@@ -133,6 +139,11 @@ def truth_of(protocol: Protocol, questions: Sequence[Question], count: Set[str] 
         ]
     out = [_left_out(one, protocol.own, protocol.junk) for one in questions]
     return Truth(kind, tuple(answers), tuple(out), protocol.parents)
+
+
+def own_answers(answers: Sequence[tuple[str, ...]]) -> Truth:
+    """The truth of queries of captions, of which each is answered by the keys of its ANSWERS."""
+    return Truth(RELEVANCES["caption"], tuple(answers), ((),) * len(answers))
 
 
 @dataclass(frozen=True)
@@ -202,5 +213,5 @@ def _listed(tags: Iterable[str], words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _left_out(question: Question, own: Own, junk: Sequence[str]) -> tuple[str, ...]:
-    mine = (question.key,) if own == "left_out" else ()
+    mine = (parted(question.key)[0],) if own == "left_out" else ()
     return mine + _listed(question.tags, junk)

@@ -45,7 +45,7 @@ def told_of(name: str, told: Protocol) -> dict[str, Any]:
     return {
         "name": name,
         "dataset": told.dataset,
-        **{one: picked(getattr(told, one)) for one in SETS},
+        **{one: picked(getattr(told, one), told.objects) for one in SETS},
         "sizes as stated": sizes(told),
         "relevant": told.relevance,
         "tree": ", ".join(f"{name} in {group}" for name, group in told.parents.items()),
@@ -63,11 +63,12 @@ def refusal(told: Protocol) -> str:
     return f"It {why.rstrip('.')}." if why else ""
 
 
-def picked(pick: Pick | None) -> str:
-    """Which pictures PICK takes, in words."""
+def picked(pick: Pick | None, objects: str = "") -> str:
+    """Which pictures, or OBJECTS in them, PICK takes, in words."""
     if pick is None:
         return "none of this dataset"
-    words = [" and ".join(pick.splits) or "all splits"]
+    of = f"{objects} of " if objects in ("boxes", "grid") else ""
+    words = [of + (" and ".join(pick.splits) or "all splits")]
     if pick.labels != "all":
         words.append("with a label" if pick.labels == "some" else f"of {pick.labels} labels")
     if pick.each:
@@ -100,8 +101,9 @@ def page() -> str:
         "answers by its key, or counted. Sets that nobody published are drawn from a seed "
         "(`data/protocols/draw.py`), kept in the store, pinned, and named by the index version. "
         "`nightjar protocols NAME --sets RECIPE --out FILE` writes them down. Some protocols are "
-        "of datasets whose adapters are still to come, and some ask with words: these are refused "
-        "when a recipe names them.",
+        "of datasets whose adapters are still to come, and one is judged by people: these are "
+        "refused when a recipe names them. Those of captions ask with sentences for pictures, and "
+        "with pictures for sentences, by an encoder that has a tower for text.",
         "## Measures",
         "K is a number. The range begins at 0. *all ranks* are looked at exactly, whatever the "
         "size of the database; where Hamming distances tie, a measure is its expectation over all "
@@ -124,7 +126,7 @@ def _lines(protocols: Iterable[tuple[str, Protocol]]) -> Iterable[list[Any]]:
     for name, told in protocols:
         yield [
             name,
-            *(picked(getattr(told, one)) for one in SETS),
+            *(picked(getattr(told, one), told.objects) for one in SETS),
             sizes(told),
             told.relevance,
             told.own.replace("_", " "),

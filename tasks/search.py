@@ -210,6 +210,11 @@ class Searcher:
         check_metric(question.rerank, self.metric)
         if any(query.form == REAL for query in (*question.like, *question.unlike)):
             self._may_be_real(question)
+        if question.several and any(step.wants == "pictures" for step in question.rerank):
+            raise ValueError(
+                "This re-ranking compares with one picture: ask with each by itself, and with "
+                "nothing that is not wanted."
+            )
         if question.rerank and question.several and self.metric != "cosine":
             raise ValueError(
                 f"Re-ranking compares with one query, and by {self.metric} several have no mean: "

@@ -1,10 +1,12 @@
 """The verb that asks an index: search."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from data.taxonomy import unknown
 from flows.cli import show
 from flows.cli.app import Json, RecipeOption, app, the_bytes, the_recipe, the_store
 from flows.cli.exits import Misuse
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 
+FILES: Final = ("image", "sketch")
+"""Forms of query that a file may be."""
+
 
 @app.command()
 def search(
@@ -25,6 +30,22 @@ def search(
     images: Annotated[
         list[str] | None, typer.Argument(metavar="IMAGE", help="Image files.")
     ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Ask with this part of the IMAGE, in pixels, or in percent: percent:25,25,50,50.",
+        ),
+    ] = None,
+    by_image: Annotated[
+        bool, typer.Option("--by-image", help="Of an index of boxes: each image once, by its best.")
+    ] = False,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--as", metavar="FORM", help="What the files are: image; or sketch, a drawing."
+        ),
+    ] = "image",
     together: Annotated[
         bool, typer.Option("--together", help="One answer to all images: what is like all of them.")
     ] = False,
@@ -33,6 +54,10 @@ def search(
         typer.Option("--not", metavar="IMAGE", help="An image whose like is not wanted."),
     ] = None,
     beta: Annotated[float, typer.Option(min=0, help="How much those of --not count.")] = 0.5,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORDS", help="Words that say what to look for; may be repeated."),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many images to find.")] = 10,
     offset: Annotated[
         int, typer.Option(min=0, help="Leave out so many from the front, for the next page.")
@@ -74,19 +99,23 @@ def search(
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every row.")] = False,
     json: Json = False,
 ) -> None:
-    """Find the images most like IMAGE; of several, those most like each.
+    """Find the images most like IMAGE, or of which --text is true; of several, those of each.
 
-    Without an image: those that are typical of what --where and --labels leave.
+    Without either: those that are typical of what --where and --labels leave.
     """
-    asked, away = asked_with(images or (), real), _images(unlike or ())
+    asked = asked_with(images or (), form, real, text or (), box or ())
+    away = _images(unlike or ())
     among = condition(where, labels)
     if not asked and among is None:
-        raise Misuse("Nothing is asked with: name an image file, or say --labels or --where.")
+        raise Misuse(
+            "Nothing is asked with: name an image file, or say --text, --labels or --where."
+        )
     by = _steps(rerank)
     name, store = the_recipe(recipe).name, the_store()
     from data.aliases import Alias
     from models.pixels import BadImage
     from tasks.among import unheld
+    from tasks.parts import images_found, located
     from tasks.question import Question
     from tasks.search import MixedEncoders, Searcher
     from tasks.versions import resolve
@@ -115,9 +144,12 @@ def search(
         other = _encoder(store, encoder) if encoder else None
         searcher = Searcher(store, *place, other, Alias(store, name).probing(place))
     except MixedEncoders as error:
+        if not encoder:  # nobody chose it: the index contradicts itself
+            raise
         raise Misuse(str(error)) from error
     try:
-        answers = [(_said(one), searcher.ask(one).to_pylist()) for one in questions]
+        find = partial(images_found, searcher) if by_image else searcher.ask
+        answers = [(_said(one), located(find(one)).to_pylist()) for one in questions]
     except BadImage as error:
         raise Misuse(str(error)) from error
     if among is not None and not searcher.among(among).rows:
@@ -128,13 +160,31 @@ def search(
     tell(answers, json)
 
 
-def asked_with(images: Sequence[str], real: bool = False) -> "list[Query]":
+def asked_with(
+    images: Sequence[str],
+    form: str = "image",
+    real: bool = False,
+    texts: Sequence[str] = (),
+    boxes: Sequence[str] = (),
+) -> "list[Query]":
     """What a person asks with: here a form of `tasks.question.FORMS` gets its option.
 
     Raises:
-        Misuse: a file cannot be read.
+        Misuse: a file cannot be read, files are of no such FORM, or BOXES are not one for each.
     """
-    return _images(images, "real" if real else "image")
+    from tasks.question import Query
+
+    if form not in FILES:
+        raise Misuse(unknown("form of query that is a file", form, FILES))
+    if real and form != "image":
+        raise Misuse(f"--real asks with an image's own numbers: leave --as {form} out.")
+    if boxes and (real or form != "image"):
+        raise Misuse(
+            "--box asks with a part of an image as the index sees it: leave --as and --real out."
+        )
+    asked = _images(images, "real" if real else form)
+    said = [Query("text", words, words) for words in texts]
+    return [*(_parts(asked, boxes) if boxes else asked), *said]
 
 
 def condition(where: str, labels: str) -> "Where | None":
@@ -158,6 +208,8 @@ def condition(where: str, labels: str) -> "Where | None":
 
 def tell(answers: Sequence[tuple[str, Rows]], json: bool) -> None:
     """Print ANSWERS, each to what was said; as JSON a list of rows, or of several such lists."""
+    from data.regions import parted
+
     if json:
         several = [{"query": said, "found": found} for said, found in answers]
         show.machine(answers[0][1] if len(answers) == 1 else several)
@@ -166,8 +218,10 @@ def tell(answers: Sequence[tuple[str, Rows]], json: bool) -> None:
         if len(answers) > 1:
             typer.echo(f"{said}:")
         scored = bool(found) and "score" in found[0]
-        head = ("rank", *(["score"] if scored else []), "distance", "key", "labels")
-        cells = [["" if row[name] is None else row[name] for name in head] for row in found]
+        which = ("image", "box") if any("box" in row for row in found) else ("key",)
+        head = ("rank", *(["score"] if scored else []), "distance", *which, "labels")
+        shown = [row | {"box": str(parted(row["key"])[1] or "")} for row in found]
+        cells = [["" if row[name] is None else row[name] for name in head] for row in shown]
         show.table(cells, head=head)
 
 
@@ -197,6 +251,27 @@ def _images(paths: Sequence[str], form: str = "image") -> "list[Query]":
     from tasks.question import Query
 
     return [Query(form, the_bytes(path), path) for path in paths]
+
+
+def _parts(asked: "Sequence[Query]", boxes: Sequence[str]) -> "list[Query]":
+    """What those of ASKED show within BOXES, one for each.
+
+    Raises:
+        Misuse: they are not as many, or one is none.
+    """
+    from data.regions import Region
+    from tasks.question import Query
+
+    if len(boxes) != len(asked):
+        raise Misuse(
+            f"{len(boxes)} boxes are said, and {len(asked)} images: say --box once for each."
+        )
+    try:
+        regions = [Region.told(words) for words in boxes]
+    except ValueError as error:
+        raise Misuse(f"--box: {error}") from error
+    pairs = zip(asked, regions, strict=True)
+    return [Query("region", (one.content, region), one.said) for one, region in pairs]
 
 
 def _encoder(store: "Store", word: str) -> "Embedder":

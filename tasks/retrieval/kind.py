@@ -34,6 +34,7 @@ class Kind:
         command: what one types.
         cite: who says that it is retrieved so.
         refusal: why it cannot be asked yet, as the end of a sentence; empty where it can.
+        per_image: whether rows that are parts of one picture are one answer, its best.
     """
 
     about: str
@@ -50,6 +51,7 @@ class Kind:
     cite: str
     rerankings: tuple[str, ...] = ()
     refusal: str = ""
+    per_image: bool = False
 
     def protocol(
         self,
@@ -65,11 +67,26 @@ class Kind:
         Args:
             split: the split that asks, while the others answer; None: labelled pictures of all
                 splits ask, or of those AMONG them, and what a query is itself is no answer of it.
+                Where sentences ask for their pictures, these are the ones that answer too.
             among: splits, where no SPLIT asks alone; none named: all.
             word: the kind's.
             dataset: whose pictures they are.
             lists: whose lists say the splits.
         """
+        if self.relevance == "caption":
+            asked = Pick(splits=(split,) if split else tuple(among))
+            return Protocol(
+                dataset=dataset,
+                lists=lists,
+                retrieval=word,
+                queries=asked,
+                database=asked,
+                relevance=self.relevance,
+                metric=self.headline,
+                also=self.also,
+                defined=self.cite,
+                own="counted",
+            )
         return Protocol(
             dataset=dataset,
             lists=lists,
@@ -81,4 +98,5 @@ class Kind:
             also=self.also,
             defined=self.cite,
             own="absent" if split else "left_out",
+            per_image=self.per_image,
         )
