@@ -192,7 +192,7 @@ def _other(store: "Store", recipe: str, word: str, place: tuple[str, int]) -> "P
     """The index version that WORD means, to compare PLACE with; None where it is PLACE itself."""
     from data.aliases import Alias, Pointer
     from tasks.promote import now
-    from tasks.search import resolve
+    from tasks.versions import resolve
 
     alias = Alias(store, recipe)
     if word == "production":

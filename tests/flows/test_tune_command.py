@@ -18,7 +18,7 @@ Say = Callable[..., Result]
 def indexed(album: Album, monkeypatch: pytest.MonkeyPatch) -> Album:
     """Forty pictures with an ANN index of six partitions."""
     monkeypatch.setenv("NIGHTJAR_STORE", str(album.folder / "store"))
-    album.fields["index"] = {"exact_below": 20}
+    album.fields |= {"index": {"exact_below": 20}, "gates": {"ann_recall": 0.5}}
     album.copy(album.names()[0], "class0/copy.jpg")
     assert album.night().promoted
     return album
