@@ -19,11 +19,6 @@ from data.regions import image_keys, parted
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-WORDS: Final = (
-    "and is asked with words, while an index holds descriptors of pictures alone: it needs an "
-    "encoder with a tower for text. Choose a protocol whose queries are pictures, or known_item."
-)
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -47,10 +42,14 @@ RELEVANCES: Final[Mapping[Relevance, Kind]] = {
     "hierarchical": Kind(by="groups", graded=True),
     "listed": Kind(by="key"),
     "same_pair": Kind(),
-    "judged": Kind(refusal="is judged by people " + WORDS),
-    "caption": Kind(refusal="is about captions " + WORDS),
+    "judged": Kind(
+        refusal="is judged by people, for the words of each query among some pictures alone, and "
+        "no measure looks at those alone yet. Choose a protocol whose relevance is caption."
+    ),
+    "caption": Kind(by="key"),
 }
-"""Every relevance that a protocol may name; of a pair, the label is its name."""
+"""Every relevance that a protocol may name; of a pair, the label is its name, and of a caption the
+key is that of its picture, or its own."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,8 @@ def truth_of(protocol: Protocol, questions: Sequence[Question], count: Set[str] 
     kind = RELEVANCES[protocol.relevance]
     if kind.refusal:
         raise ValueError(f"The relevance {protocol.relevance!r} {kind.refusal}")
+    if protocol.relevance == "caption":
+        raise ValueError("The relevance 'caption' is asked with sentences: `own_answers` tells it.")
     if kind.by == "key":
         answers = [_listed(one.tags, protocol.answers) for one in questions]
     else:
@@ -138,6 +139,11 @@ def truth_of(protocol: Protocol, questions: Sequence[Question], count: Set[str] 
         ]
     out = [_left_out(one, protocol.own, protocol.junk) for one in questions]
     return Truth(kind, tuple(answers), tuple(out), protocol.parents)
+
+
+def own_answers(answers: Sequence[tuple[str, ...]]) -> Truth:
+    """The truth of queries of captions, of which each is answered by the keys of its ANSWERS."""
+    return Truth(RELEVANCES["caption"], tuple(answers), ((),) * len(answers))
 
 
 @dataclass(frozen=True)

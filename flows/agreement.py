@@ -67,6 +67,11 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
         )
     if refusal := evaluate.refusal(train.spec().stored().metric):
         raise ValueError(f"{what}: {refusal}")
+    if told.relevance == "caption" and not train.reads:
+        raise ValueError(
+            f"{what} asks with sentences, and train makes no tower for text: set train: "
+            "{supervision: weakly_supervised, method: clip}."
+        )
     opened = source.opened()
     splits = opened.options.splits or opened.options.choices(opened.card.splits)
     if _learns_from_queries(told, train, splits):

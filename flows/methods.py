@@ -111,6 +111,7 @@ def facts() -> dict[str, Any]:
                         "descriptors": list(way.descriptors),
                         "batches": way.batches,
                         "closed_form": way.closed_form,
+                        "reads": way.reads,
                         "temperature": way.temperature,
                         "margin": way.margin,
                     }

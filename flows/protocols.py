@@ -101,8 +101,9 @@ def page() -> str:
         "answers by its key, or counted. Sets that nobody published are drawn from a seed "
         "(`data/protocols/draw.py`), kept in the store, pinned, and named by the index version. "
         "`nightjar protocols NAME --sets RECIPE --out FILE` writes them down. Some protocols are "
-        "of datasets whose adapters are still to come, and some ask with words: these are refused "
-        "when a recipe names them.",
+        "of datasets whose adapters are still to come, and one is judged by people: these are "
+        "refused when a recipe names them. Those of captions ask with sentences for pictures, and "
+        "with pictures for sentences, by an encoder that has a tower for text.",
         "## Measures",
         "K is a number. The range begins at 0. *all ranks* are looked at exactly, whatever the "
         "size of the database; where Hamming distances tie, a measure is its expectation over all "

@@ -16,7 +16,7 @@ import torch
 
 from data.taxonomy import DescriptorType
 from models.allowance import allowance
-from models.foreign import Foreign, foreign
+from models.foreign import NO_TOWER, Foreign, foreign
 from models.networks.base import Encoder
 from models.networks.pretrained import PretrainedEncoder
 from models.spec import EncoderSpec
@@ -55,7 +55,7 @@ def start(spec: EncoderSpec, pretrained: str | None, seed: int) -> Start:
     path = Path(pretrained).expanduser()
     if path.is_file():
         return _of_ours(spec, path, seed)
-    return _of_others(spec, foreign(pretrained), seed)
+    return _of_others(spec, foreign(pretrained, reads=spec.text is not None), seed)
 
 
 def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:
@@ -69,6 +69,11 @@ def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:
             f"other weights as well: timm/NAME@{path}"
         ) from error
     kept = {name: getattr(theirs, name) for name in ("network", "arguments", "backbone")}
+    if spec.text is not None:
+        if theirs.text is None:
+            raise ValueError(NO_TOWER.format(pretrained=path))
+        _must_be(spec, theirs.dimensions)
+        kept["text"] = theirs.text
     new: tuple[str, ...] = ()
     if spec.descriptor is DescriptorType.AGGREGATED and theirs.backbone is None:
         # what is stored is the pooling, so that is the recipe's
@@ -77,7 +82,9 @@ def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:
             new = ("pool.",)
         kept["arguments"] = {**theirs.arguments, "pooling": pooling}
     spec = spec.model_copy(update=kept)
-    if (theirs.dimensions, theirs.head) != (spec.dimensions, spec.head) or spec.head != "learned":
+    alone = spec.text is None and theirs.text is not None and theirs.text.projected
+    same = (theirs.dimensions, theirs.head) == (spec.dimensions, spec.head)
+    if alone or not same or spec.head != "learned":
         new = ("head.", *new)
     tensors = of_safetensors(content, str(path))
     with allowance(tensors):
@@ -89,15 +96,31 @@ def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:
 
 def _of_others(spec: EncoderSpec, theirs: Foreign, seed: int) -> Start:
     """SPEC on the network of another library, THEIRS."""
-    backbone = theirs.backbone
+    backbone, text = theirs.backbone, theirs.text
     spec = spec.model_copy(update={"backbone": backbone, "arguments": {}})
-    with allowance(theirs.tensors):
+    if text is not None:
+        _must_be(spec, text.dimensions)
+        spec = spec.model_copy(update={"text": text.spec})
+    with allowance(theirs.all_tensors):
         encoder = build(spec, seed)
     if not isinstance(encoder, PretrainedEncoder):
         raise ValueError(f"{spec.network} is not built on a backbone.")
-    _take(encoder.backbone, theirs.tensors, f"{backbone.source}/{backbone.name}")
+    source = f"{backbone.source}/{backbone.name}"
+    _take(encoder.backbone, theirs.tensors, source)
+    if text is not None and encoder.text is not None:
+        _take(encoder.head, text.head, source)
+        _take(encoder.text, text.tensors, source)
     _try(encoder, spec)
     return Start(encoder, spec, theirs.licence)
+
+
+def _must_be(spec: EncoderSpec, dimensions: int) -> None:
+    """Return if SPEC has the DIMENSIONS in which the two towers of its weights meet."""
+    if spec.dimensions != dimensions:
+        raise ValueError(
+            f"text: pretrained keeps the space in which pictures and words meet, which has "
+            f"{dimensions} dimensions, not {spec.dimensions}: set dimensions: {dimensions}."
+        )
 
 
 def _try(encoder: Encoder, spec: EncoderSpec) -> None:

@@ -64,6 +64,13 @@ def check(
             f"{supervision} by {method} has no loss but what a network adds, and {network} adds "
             f"none: choose the network {_or(networks)}, or another method."
         )
+    if way.reads and build.alike:
+        networks = [word for word, one in NETWORKS.items() if not one.alike]
+        raise ValueError(
+            f"{supervision} by {method} teaches a tower for text beside the network, and "
+            f"{network} learns by a term of its own: choose the network {_or(networks)}, or "
+            "another method."
+        )
     return method or suitable[0]
 
 

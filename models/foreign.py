@@ -18,6 +18,7 @@ from models.extras import library
 from models.networks.pretrained import image_part
 from models.spec import Backbone
 from models.tensors import of_file
+from models.text.foreign import ForeignText, text_of
 
 OPEN_CLIP_CONFIG: Final = "open_clip_config.json"
 CLIP_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
@@ -28,6 +29,13 @@ FLEETING: Final = frozenset({"_name_or_path", "transformers_version", "dtype", "
 """What a transformers configuration says of its place and storage, not of the network."""
 
 
+NO_TOWER: Final = (
+    "pretrained: {pretrained} brings no tower for text that can be read here: name the folder of "
+    "CLIP or one of its kin as transformers keeps it, with its tokenizer, or an encoder of ours "
+    "that has one; or leave text: pretrained out, and let method: clip teach one."
+)
+
+
 @dataclass(frozen=True)
 class Foreign:
     """A network of another library.
@@ -36,21 +44,43 @@ class Foreign:
         backbone: how it is built.
         tensors: its weights, by name; there may be more than it has a place for.
         licence: of the weights, as their maker states it, else "unknown".
+        text: its tower for text, where that is asked for.
     """
 
     backbone: Backbone
     tensors: Mapping[str, torch.Tensor]
     licence: str
+    text: ForeignText | None = None
+
+    @property
+    def all_tensors(self) -> dict[str, torch.Tensor]:
+        """The tensors of all parts, under names that tell the parts apart."""
+        if self.text is None:
+            return dict(self.tensors)
+        parts = {"image": self.tensors, "head": self.text.head, "text": self.text.tensors}
+        return {f"{part}.{name}": one[name] for part, one in parts.items() for name in one}
 
 
-def foreign(pretrained: str) -> Foreign:
+def foreign(pretrained: str, reads: bool = False) -> Foreign:
     """The network that PRETRAINED names, which is no file of ours.
+
+    Args:
+        pretrained: a word of `models.backbones`.
+        reads: whether its tower for text is wanted too.
 
     Raises:
         FileNotFoundError: it is neither a path nor can it be fetched; says what to do.
         MissingExtra: its library is not installed; says how to get it.
         ValueError: the name is unknown, or what is there is damaged or no network.
     """
+    theirs = _named(pretrained, reads)
+    if reads and theirs.text is None:
+        raise ValueError(NO_TOWER.format(pretrained=pretrained))
+    return theirs
+
+
+def _named(pretrained: str, reads: bool) -> Foreign:
+    """As `foreign`; a tower for text that is wanted may be missing."""
     if pretrained == "pixels":
         backbone = Backbone(source="pixels", name="pixels", mean=(0, 0, 0), std=(1, 1, 1))
         return Foreign(backbone, {}, "own")
@@ -66,7 +96,7 @@ def foreign(pretrained: str) -> Foreign:
             f"pretrained: {pretrained!r} is no file or folder here, nor pixels, nor of the form "
             "timm/NAME, open_clip/NAME@FILE or OWNER/NAME of a hub."
         )
-    return _of_transformers(pretrained, path)
+    return _of_transformers(pretrained, path, reads)
 
 
 def _of_timm(name: str) -> Foreign:
@@ -141,7 +171,7 @@ def _of_open_clip_folder(path: Path) -> Foreign:
     return Foreign(backbone, _image_tower(of_file(files[0])), _licence(path))
 
 
-def _of_transformers(name: str, path: Path) -> Foreign:
+def _of_transformers(name: str, path: Path, reads: bool) -> Foreign:
     """The model of a transformers folder PATH, else of the hub id NAME."""
     wanted = f"pretrained: {name}"
     transformers = library("transformers", wanted)
@@ -172,7 +202,8 @@ def _of_transformers(name: str, path: Path) -> Foreign:
         },
     )
     tensors = image_part(network).state_dict()
-    return Foreign(backbone, tensors, _licence(path))
+    text = text_of(network, place, transformers, local) if reads else None
+    return Foreign(backbone, tensors, _licence(path), text)
 
 
 def _without(config: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

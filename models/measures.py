@@ -7,7 +7,7 @@ of each what it is and who defined it, K standing for a number; `measure` takes 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -23,10 +23,7 @@ LIN: Final = "Lin, Yang, Hsiao, Chen, Deep Learning of Binary Hash Codes, CVPRW 
 REVISITED: Final = "Radenovic et al., Revisiting Oxford and Paris, CVPR 2018"
 DSRH: Final = "Zhao, Huang, Wang, Tan, Deep Semantic Ranking Based Hashing, CVPR 2015"
 MUSGRAVE: Final = "Musgrave, Belongie, Lim, A Metric Learning Reality Check, ECCV 2020"
-WORDS: Final = (
-    "asks with words, and an index holds descriptors of pictures alone: it needs an encoder with a "
-    "tower for text"
-)
+Way = Literal["", "text-to-image", "image-to-text"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,7 @@ class Kind:
         highest: the end of its range, which begins at 0; inf where grades decide.
         needs: what it cannot do without: "grades", "hamming"; of the kinds of ranking.
         refusal: why no number of it can be had here yet; empty where it can.
+        way: who asks whom, where sentences have a part; empty where pictures ask pictures.
     """
 
     definition: str
@@ -50,6 +48,7 @@ class Kind:
     highest: float = 1.0
     needs: frozenset[str] = frozenset()
     refusal: str = ""
+    way: Way = ""
 
 
 def _map(normalisation: Normalisation) -> Compute:
@@ -60,6 +59,10 @@ def _map(normalisation: Normalisation) -> Compute:
 
 def _ndcg(worth: Callable[[Levels], Array]) -> Compute:
     return lambda levels, k: graded.normalised_gain(levels, k, worth(levels))
+
+
+def _cmc(levels: Levels, k: int) -> Array:
+    return metrics.expected_cmc_at(levels.counts, levels.hits, k)
 
 
 def _first(levels: Levels, k: int) -> Array:
@@ -132,7 +135,7 @@ MEASURES: Final[Mapping[str, Kind]] = {
     "cmc@K": Kind(
         "1 where one of the first K is relevant, else 0: metric learning's Recall@K",
         "Jegou, Douze, Schmid, Product Quantization for Nearest Neighbor Search, TPAMI 2011",
-        lambda levels, k: metrics.expected_cmc_at(levels.counts, levels.hits, k),
+        _cmc,
     ),
     "mrr@K": Kind(
         "1 / rank of the first relevant item, 0 where the first K hold none",
@@ -207,14 +210,14 @@ MEASURES: Final[Mapping[str, Kind]] = {
     "cmc@K[text-to-image]": Kind(
         "1 where the picture of a sentence is among the first K",
         "Karpathy and Fei-Fei, CVPR 2015",
-        None,
-        refusal=WORDS,
+        _cmc,
+        way="text-to-image",
     ),
     "cmc@K[image-to-text]": Kind(
         "1 where a sentence of the picture is among the first K",
         "Karpathy and Fei-Fei, CVPR 2015",
-        None,
-        refusal=WORDS.replace("asks", "answers"),
+        _cmc,
+        way="image-to-text",
     ),
     "cmc@K[same-pair]": Kind(
         "1 where the very photograph that was drawn is among the first K",

@@ -67,6 +67,7 @@ class Portable(nn.Module):
     def __init__(self, embedder: Embedder) -> None:
         super().__init__()
         encoder = copy.deepcopy(embedder.encoder).to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        encoder.text = None
         self.encoder = encoder.eval().requires_grad_(False)
         self._stored = embedder.descriptor.stored
         self.size = embedder.spec.transform.size
@@ -105,7 +106,7 @@ def said_of(embedder: Embedder, batch: int | None) -> dict[str, Any]:
     size, images = spec.transform.size, batch or "batch"
     return {
         "encoder": embedder.digest,
-        "spec": spec.model_dump(mode="json"),
+        "spec": spec.model_dump(mode="json", exclude={"text"}),
         "input": {
             "name": INPUT,
             "dtype": "uint8",

@@ -5,7 +5,7 @@ what is described.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -42,8 +42,31 @@ class Backbone(Plan):
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
+class TextSpec(Plan):
+    """A tower for text beside an encoder, described so that it can be built again offline."""
+
+    kind: Literal["words", "pretrained"] = Field(
+        default="words",
+        description="words: the mean of their vectors; pretrained: that of the backbone",
+    )
+    width: int = Field(default=256, gt=0, description="numbers of a word's vector")
+    vocabulary: tuple[str, ...] = Field(
+        default=(), description="the words that it knows, in the order of their codes"
+    )
+    longest: int = Field(default=0, ge=0, description="codes of a text, of a pretrained tower")
+    padding: int = Field(default=0, ge=0, description="the code that shorter texts end with")
+    tokenizer: int = Field(
+        default=0, ge=0, description="bytes of its tokenizer, which lie among the weights"
+    )
+    projected: bool = Field(
+        default=False, description="whether both towers of the backbone end in a projection"
+    )
+
+
 class EncoderSpec(Plan):
-    """Everything but the weights that decides what an encoder makes of a picture."""
+    """Everything but the weights that decides what an encoder makes of a picture, or of a text."""
+
+    later: ClassVar[Mapping[str, Any]] = {"text": None}
 
     network: Network = Network.CONVOLUTIONAL
     arguments: dict[str, Any] = Field(default={}, description="of the network, besides dimensions")
@@ -54,6 +77,9 @@ class EncoderSpec(Plan):
     dimensions: int = Field(default=128, gt=0, description="D, or the number of bits")
     storage: Storage = Field(default="float32", description="number format of a real descriptor")
     transform: Transform = Transform()
+    text: TextSpec | None = Field(
+        default=None, description="a tower for text in the same space; none: it sees pictures only"
+    )
 
     @model_validator(mode="after")
     def _can_be_stored(self) -> "EncoderSpec":

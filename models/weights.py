@@ -30,6 +30,8 @@ from models.networks.pretrained import PretrainedEncoder
 from models.pixels import Transform
 from models.spec import EncoderSpec, Precision
 from models.tensors import header_of, of_safetensors
+from models.text.base import must_read
+from models.text.towers import tower_for
 
 HEADER_KEY: Final = "nightjar"
 
@@ -133,6 +135,29 @@ class Embedder:
                 ) from error
         return torch.nn.functional.normalize(total)
 
+    @property
+    def reads(self) -> bool:
+        """Whether it makes features of texts too."""
+        return self.encoder.text is not None
+
+    @torch.inference_mode()
+    def read(self, texts: Sequence[str], *, lenient: bool = False) -> torch.Tensor:
+        """The features (B, D), float32 on the CPU, of TEXTS, in the space of those of pictures.
+
+        Safe to call from many threads.
+
+        Args:
+            texts: sentences or words.
+            lenient: whether those pass of which no word is known; all of them are the same to it.
+
+        Raises:
+            NoText: the encoder has no tower for text, or knows no word of one of TEXTS.
+        """
+        tower = must_read(self.encoder.text, self.digest, () if lenient else texts)
+        with self._turn:
+            features = tower(tower.codes(texts).to(self.device))
+        return cast(torch.Tensor, features.float().cpu())
+
     def describe(self, features: torch.Tensor) -> np.ndarray[Any, Any]:
         """FEATURES (B, D) as they are stored, (B, width).
 
@@ -171,6 +196,8 @@ def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
         else:
             encoder = _network(spec, 1)  # whose head makes room for the one that is meant
             put_head(encoder, spec.head, spec.dimensions)
+        if spec.text is not None:
+            encoder.text = tower_for(spec)
     encoder.binary = spec.descriptor is DescriptorType.BINARY
     return encoder
 
@@ -178,7 +205,8 @@ def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
 def _network(spec: EncoderSpec, dimensions: int) -> Encoder:
     """The network of SPEC with a head of DIMENSIONS that learns."""
     if spec.backbone is not None:
-        return PretrainedEncoder(dimensions, spec.backbone)
+        projected = spec.text is not None and spec.text.projected
+        return PretrainedEncoder(dimensions, spec.backbone, projected)
     network = choose(NETWORKS, spec.network, "network").load()
     try:
         return network(dimensions, **spec.arguments)
@@ -189,8 +217,10 @@ def _network(spec: EncoderSpec, dimensions: int) -> Encoder:
 def save(encoder: Encoder, spec: EncoderSpec) -> bytes:
     """ENCODER as a safetensors file whose header holds SPEC; equal weights give equal bytes."""
     tensors = {name: value.cpu().contiguous() for name, value in encoder.state_dict().items()}
+    # what has no tower is told as ever: the same weights are the same bytes in every release
+    said = spec.model_dump_json(exclude={"text"} if spec.text is None else None)
     # one key of metadata: safetensors writes several in an order that changes from run to run
-    return safetensors.torch.save(tensors, {HEADER_KEY: spec.model_dump_json()})
+    return safetensors.torch.save(tensors, {HEADER_KEY: said})
 
 
 def digest_of(content: bytes) -> str:

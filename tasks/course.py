@@ -193,12 +193,13 @@ class _Run:
 
     def _batch(self, pictures: Pictures) -> Batch:
         """PICTURES on the device, ready to be learned from."""
-        targets, words = (
+        targets, words, sentences = (
             None if said is None else moved_to(said, self.device)
-            for said in (pictures.targets, pictures.words)
+            for said in (pictures.targets, pictures.words, pictures.sentences)
         )
         rows = moved_to(torch.from_numpy(pictures.rows), self.device)
-        return Batch(images_of(pictures.pixels, self.device), targets, self.generator, words, rows)
+        images = images_of(pictures.pixels, self.device)
+        return Batch(images, targets, self.generator, words, rows, sentences)
 
     def _measure(self) -> None:
         """Measure what came of an epoch; the best so far is remembered."""

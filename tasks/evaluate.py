@@ -13,8 +13,8 @@ from data.aliases import Pointer
 from data.indexes import encoder_of, index_table
 from data.lineage import lineage_of
 from data.store import Store
+from tasks import captioned, named
 from tasks.evaluate_plan import EvaluatePlan
-from tasks.named import measured
 from tasks.queries import (
     Array,
     Holding,
@@ -64,7 +64,8 @@ def evaluate(
     if production and production.place == (candidate.table, candidate.version):
         return _as_production(store, candidate, production, dataset, plan, load, started)
     if plan.named:
-        return measured(
+        captions = plan.named.relevance == "caption"
+        return (captioned.measured if captions else named.measured)(
             store,
             (candidate.table, candidate.version),
             candidate.dataset_version,
@@ -74,10 +75,10 @@ def evaluate(
             load or _load,
             started,
             beside,
+            candidate.probing,
         )
-    probing = production.probing_of(candidate.table) if production else None
     opened = index_table(store, candidate.table).open(candidate.version)
-    held = [holding(opened, plan.split, probing)]
+    held = [holding(opened, plan.split, candidate.probing)]
     notes: list[str] = []
     if production:
         try:

@@ -146,8 +146,19 @@ class EvaluatePlan(Plan):
                 f"{self.name} asks with {'boxes' if told.crop else 'pictures at scales'}, and "
                 "asked_by and real with whole pictures: leave the one or the other out."
             )
-        for word in (*told.also, *self.measures):
-            measure(word)
+        captions = told.relevance == "caption"
+        for word in (*told.measures, *self.measures):
+            if bool(measure(word).kind.way) != captions:
+                raise ValueError(
+                    f"{word} cannot be asked of {self.name}, whose relevance is {told.relevance}: "
+                    "where sentences ask for pictures, and only there, measures are "
+                    "cmc@K[text-to-image] and cmc@K[image-to-text]."
+                )
+        if captions and (self.rerank or self.scales or self.asked_by or self.real):
+            raise ValueError(
+                f"{self.name} asks with sentences, and rerank, scales, asked_by and real are of "
+                "pictures that ask: leave them out."
+            )
         if self.rerank and (why := lost(measure(told.metric))):
             raise ValueError(f"{self.name} is judged by {told.metric}, which {why}.")
         for word in self.measures:

@@ -108,7 +108,8 @@ class Finder:
         if self.metric == "hamming" and queries.dtype != np.uint8:
             mask = self.mask if self._whole else None
             return nearest_codes(self.dataset, queries, n, columns, mask)
-        if not self._listed and self.metric != "asmk":
+        stored = self.metric == "cosine" or queries.dtype == np.uint8  # no others are compared here
+        if not self._listed and stored:
             return [self._compared(query, n).select([*columns, "_distance"]) for query in queries]
         answers = self._asked(queries, n, exact, columns)
         if not exact:  # an index that probes some partitions may hold back rows that are there

@@ -1,4 +1,4 @@
-"""Descriptors of pictures that are made of stored ones to be asked: altered copies, cut-out boxes.
+"""Descriptors of what is asked besides stored pictures: altered copies, cut-out boxes, sentences.
 
 They are kept in the encoder's cache beside those of images, each under a digest that says what was
 made of which image, so that a night embeds what it has not asked before, and nothing else.
@@ -27,6 +27,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 AT_ONCE: Final = 32
 """Pictures that are embedded together."""
+READ_AT_ONCE: Final = 512
+"""Sentences that are."""
+SENTENCE: Final = "nightjar sentence 1"
+"""Stands before a sentence in the digest that its descriptor goes by."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,27 @@ def features_of(
     return found
 
 
+def read(store: Store, texts: Sequence[str], embedder: "Embedder") -> tuple[dict[str, Array], int]:
+    """The descriptors of TEXTS by themselves, and how many had to be read.
+
+    Raises:
+        NoText: the encoder has no tower for text.
+    """
+    names = {digest_of([SENTENCE, text]): text for text in texts}
+    cache = DescriptorCache(store, embedder.digest)
+    vectors = _cached(cache, list(names))
+    missing = sorted(name for name in names if name not in vectors)
+    tables = []
+    for start in range(0, len(missing), READ_AT_ONCE):
+        group = missing[start : start + READ_AT_ONCE]
+        features = embedder.read([names[name] for name in group], lenient=True)
+        tables.append(_part(group, embedder.describe(features), embedder))
+    if tables:
+        cache.write(f"sentences-{digest_of(missing)[:32]}", pa.concat_tables(tables))
+        vectors |= _cached(cache, missing)
+    return {text: vectors[name] for name, text in names.items()}, len(missing)
+
+
 def _cached(cache: DescriptorCache, names: list[str]) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for batch in cache.read(pa.array(names, pa.string())):
@@ -110,22 +135,9 @@ def _embedded(
     scales: Sequence[float],
 ) -> pa.Table:
     """The descriptors of PICTURES, at SCALES, as a part of the cache."""
-    schema = descriptor_schema(embedder.value_type, embedder.width)
     tables = []
     for names, features in _looked_at(store, dataset, pictures, embedder, scales):
-        vectors = embedder.describe(features)
-        flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
-        tables.append(
-            pa.table(
-                {
-                    "digest": names,
-                    VECTOR: pa.FixedSizeListArray.from_arrays(flat, embedder.width),
-                    "reason": [""] * len(names),
-                    "decoder": [""] * len(names),
-                },
-                schema=schema,
-            )
-        )
+        tables.append(_part(names, embedder.describe(features), embedder))
     return pa.concat_tables(tables)
 
 
@@ -157,6 +169,20 @@ def _looked_at(
         else:
             features = embedder.features(torch.stack([embedder.pixels(file) for file in files]))
         yield [name for name, _ in group], features
+
+
+def _part(names: Sequence[str], vectors: Array, embedder: "Embedder") -> pa.Table:
+    """VECTORS, which EMBEDDER made, under NAMES, as rows of the cache."""
+    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), embedder.value_type)
+    return pa.table(
+        {
+            "digest": list(names),
+            VECTOR: pa.FixedSizeListArray.from_arrays(flat, embedder.width),
+            "reason": [""] * len(names),
+            "decoder": [""] * len(names),
+        },
+        schema=descriptor_schema(embedder.value_type, embedder.width),
+    )
 
 
 def _contents(store: Store, dataset: str, digests: set[str]) -> Iterator[tuple[str, bytes]]:

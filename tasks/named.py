@@ -5,11 +5,13 @@ from dataclasses import replace
 from functools import reduce
 from typing import Final
 
+import lance
 import numpy as np
 import pyarrow as pa
 
 from data.aliases import Pointer
 from data.indexes import index_table
+from data.probing import Probing
 from data.store import Store
 from models import metrics
 from models.measures import Measure, measure
@@ -42,6 +44,7 @@ def measured(
     load: Load,
     started: float,
     beside: Sequence[str] | None = None,
+    probing: Probing | None = None,
 ) -> Scores:
     """How well the index version PLACE searches by the named protocol of PLAN, and PRODUCTION.
 
@@ -58,6 +61,7 @@ def measured(
         load: gives an encoder by its digest, where a box is to be cut out and embedded.
         started: when the measuring began.
         beside: measures that are taken too; where given, what single queries are worth is kept.
+        probing: how the ANN index of PLACE is asked, where that was tuned.
 
     What cannot be asked, such as sets that the dataset is too small for, is said in the notes.
     """
@@ -71,7 +75,6 @@ def measured(
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     notes = []
     opened = index_table(store, place[0]).open(place[1])
-    probing = production.probing_of(place[0]) if production else None
     own = answering(store, dataset, opened, asked, load, plan.scales, probing)
     try:
         versions = [asked_otherwise(store, dataset, own, asked, plan, load)]
@@ -80,8 +83,8 @@ def measured(
     if production:
         try:
             opened = index_table(store, production.table).open(production.version)
-            probing = production.probing
-            other = answering(store, dataset, opened, asked, load, plan.scales, probing)
+            theirs = production.probing
+            other = answering(store, dataset, opened, asked, load, plan.scales, theirs)
             other = asked_otherwise(store, dataset, other, asked, plan, load)
             if why := _unanswerable(other, plan):
                 notes.append(f"Production could not be asked: {why}")
@@ -147,10 +150,7 @@ def _ranked(
     if not held.all() or (together != version.there).any():
         headline = [one for one in measures if one.name == asked.protocol.metric]
         shared = _depth(version, asked, headline, held, together, again).values
-    served = 1.0
-    if has_ann(version.dataset):
-        probe = exact_probe(version.dataset, PROBES)
-        served = recall(version.dataset, probe, version.probing)
+    served = served_recall(version.dataset, version.probing)
     numbers = np.unique(whole.answers[whole.answers >= 0])
     keys = asked.database.take(pa.array(version.places[numbers])).to_pylist()
     return Ranked(
@@ -161,6 +161,13 @@ def _ranked(
         whole.right,
         whole.plain,
     )
+
+
+def served_recall(dataset: lance.LanceDataset, probing: Probing | None) -> float:
+    """The recall of the ANN index of DATASET among its own rows, by PROBING; 1 without one."""
+    if not has_ann(dataset):
+        return 1.0
+    return recall(dataset, exact_probe(dataset, PROBES), probing)
 
 
 def _looks(plan: RerankPlan | None) -> bool:
@@ -240,6 +247,6 @@ def _differences(
         notes.append(f"{lost:,} pictures of the database of {plan.name} are not in the index.")
     if not scores.queries:
         notes.append(f"No query of {plan.name} has an answer in its database.")
-    if note := sizes_note(plan.name, asked, scores.queries):
+    if note := sizes_note(plan.name, asked.protocol, asked.sets, scores.queries):
         notes.append(note)
     return notes

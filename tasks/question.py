@@ -217,6 +217,13 @@ def _shown(query: Query) -> bytes:
     return next(cutouts(content, [region]))
 
 
+def _texts(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The descriptors of queries whose content is words, by the tower for text of the encoder."""
+    embedder = searcher.embedder
+    described: Vectors = embedder.describe(embedder.read([query.content for query in queries]))
+    return described
+
+
 def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     """The contents of queries that are descriptors already."""
     for query in queries:
@@ -237,6 +244,7 @@ FORMS: Final[Mapping[str, Form]] = {
         _reals,
         lambda query: bytes(query.content),
     ),
+    "text": Form("words that say what is to be seen", _texts),
     "descriptor": Form("a descriptor (width,) of the index's encoder", _descriptors),
 }
 """By the word that a `Query` says."""

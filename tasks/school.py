@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from models.learner import Learner, Schedule
 from models.networks.base import Encoder
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Lesson, Supervision
+from models.text.vocabulary import Vocabulary
 from tasks.compatible import fitting_older
 from tasks.everything import Everything, some
 from tasks.fitting import fit_poolings
@@ -60,7 +62,9 @@ class School:
             head_of(began.encoder)
         chosen = selected(store, dataset, version, wanted(plan))
         learned, held = chosen.parted(plan.validation)
-        teacher = _teacher(plan, learned, began.encoder.dimensions)
+        vocabulary = _vocabulary(plan, learned)
+        reader = vocabulary if began.encoder.text is None else began.encoder.text
+        teacher = _teacher(plan, learned, began.encoder.dimensions, vocabulary)
         if plan.compatible_with:
             teacher = fitting_older(
                 store, dataset, learned, plan, began.spec, teacher, device, group
@@ -78,6 +82,7 @@ class School:
                 threads=plan.threads,
                 kind=plan.batches,
                 each=plan.each,
+                codes=reader.codes,
             )
             found.prepare(lambda done, total: progress("decode", done, total, ""))
             return found
@@ -111,6 +116,9 @@ class School:
             ema=plan.ema,
             average=None if group.alone else group.average,
         )
+        if began.encoder.text is not None:  # a teacher may have given it one
+            spec = began.spec.model_copy(update={"text": began.encoder.text.spec})
+            self.began = replace(began, spec=spec)
 
     @property
     def whitens(self) -> bool:
@@ -154,8 +162,14 @@ def wanted(plan: TrainPlan) -> Wanted:
     labels: Literal["all", "some", "none"] = "none"
     if "labels" in teaching.needs:
         labels = "some" if "labels" in teaching.optional else "all"
-    tagged = "tags" in teaching.needs
-    return Wanted(plan.split, labels, tagged, plan.labelled, plan.taught_by)
+    return Wanted(
+        plan.split,
+        labels,
+        words="tags" in teaching.needs,
+        labelled=plan.labelled,
+        protocol=plan.taught_by,
+        sentences=plan.way.reads,
+    )
 
 
 def statistics(encoder: Encoder) -> list[torch.Tensor]:
@@ -163,7 +177,15 @@ def statistics(encoder: Encoder) -> list[torch.Tensor]:
     return [buffer for buffer in encoder.buffers() if buffer.is_floating_point()]
 
 
-def _teacher(plan: TrainPlan, chosen: Selected, dimensions: int) -> Supervision:
+def _vocabulary(plan: TrainPlan, chosen: Selected) -> Vocabulary:
+    """The words of the sentences of the pictures that are CHOSEN; none where none are read."""
+    said = chosen.sentences
+    return Vocabulary.learned([] if said is None else said.each(), plan.vocabulary)
+
+
+def _teacher(
+    plan: TrainPlan, chosen: Selected, dimensions: int, vocabulary: Vocabulary
+) -> Supervision:
     """The supervision of PLAN, told of what it teaches from: the pictures that are CHOSEN."""
     lesson = Lesson(
         dimensions,
@@ -180,5 +202,6 @@ def _teacher(plan: TrainPlan, chosen: Selected, dimensions: int) -> Supervision:
         plan.clusters,
         plan.pretrained is not None,
         plan.sketches,
+        vocabulary.words,
     )
     return choose(SUPERVISIONS, plan.supervision, "supervision").load()(lesson)

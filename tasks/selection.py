@@ -13,6 +13,7 @@ from data.manifest import LIVE, manifest
 from data.protocols import Protocol
 from data.store import Store
 from tasks.marks import WORDS, Marks, seen_share, words_in
+from tasks.sentences import Sentences
 from tasks.sets import drawn
 
 COLUMNS: Final = ("key", "digest", "shard", "offset", "length", "labels", "tags", "split")
@@ -30,6 +31,8 @@ class Wanted:
             has any, the words of captions are their tags.
         labelled: the share of the labels that may be seen.
         protocol: only pictures of its training set; `split` is not looked at.
+        sentences: whether pictures without a sentence are left out, and sentences are looked at,
+            whose words are their tags; where no picture has a caption, each tag is a sentence.
     """
 
     split: str | None = None
@@ -37,6 +40,7 @@ class Wanted:
     words: bool = False
     labelled: float = 1.0
     protocol: Protocol | None = None
+    sentences: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Selected:
         labels: what may be seen of their labels; None where they are not looked at.
         words: their tags; None where they are not looked at.
         elsewhere: (N,) whether other splits have a copy of a picture.
+        sentences: their sentences; None where they are not looked at.
     """
 
     rows: pa.Table
@@ -56,6 +61,7 @@ class Selected:
     labels: Marks | None
     words: Marks | None
     elsewhere: NDArray[np.bool_]
+    sentences: Sentences | None = None
 
     def __len__(self) -> int:
         return int(self.rows.num_rows)
@@ -71,7 +77,8 @@ class Selected:
             None if marks is None else marks.at(kept) for marks in (self.labels, self.words)
         )
         rows = self.rows.filter(pa.array(kept))
-        return Selected(rows, self.split, labels, words, self.elsewhere[kept])
+        sentences = None if self.sentences is None else self.sentences.at(kept)
+        return Selected(rows, self.split, labels, words, self.elsewhere[kept], sentences)
 
     def parted(self, share: float) -> tuple["Selected", "Selected | None"]:
         """Those that are learned from, and the SHARE that is held out to choose the best epoch.
@@ -110,10 +117,17 @@ def selected(store: Store, dataset: str, version: int, wanted: Wanted) -> Select
             be drawn.
     """
     chosen = _live(store, dataset, version, wanted)
-    rows = _with_words(chosen.rows) if wanted.words else chosen.rows
+    rows = chosen.rows
+    if wanted.sentences:
+        rows = _with_sentences(rows)
+    elif wanted.words:
+        rows = _with_words(rows)
     chosen = replace(chosen, rows=rows)
     kept = np.ones(len(chosen), bool)
-    for column, must in (("labels", wanted.labels == "all"), ("tags", wanted.words)):
+    for column, must in (
+        ("labels", wanted.labels == "all"),
+        ("captions" if wanted.sentences else "tags", wanted.words),
+    ):
         if must:
             counts = pc.fill_null(pc.list_value_length(rows[column]), 0)
             kept &= counts.to_numpy(zero_copy_only=False) > 0
@@ -121,7 +135,11 @@ def selected(store: Store, dataset: str, version: int, wanted: Wanted) -> Select
     rows = chosen.rows
     words = Marks.of(rows["tags"], WORDS, least=2) if wanted.words else None
     labels = Marks.of(rows["labels"]) if wanted.labels != "none" else None
-    chosen = Selected(rows, chosen.split, labels, words, chosen.elsewhere)
+    sentences = None
+    if wanted.sentences:
+        sentences = Sentences.of(rows["captions"])
+        rows = rows.drop_columns("captions")
+    chosen = Selected(rows, chosen.split, labels, words, chosen.elsewhere, sentences)
     if labels is None or wanted.labelled == 1:
         return chosen
     seen = seen_share(labels, chosen.digests, wanted.labelled)
@@ -169,10 +187,26 @@ def _live(store: Store, dataset: str, version: int, wanted: Wanted) -> Selected:
 
 def _with_words(rows: pa.Table) -> pa.Table:
     """The `COLUMNS` of ROWS; their tags are the words of captions where none has a tag."""
-    if not pc.any(pc.greater(pc.list_value_length(rows["tags"]), 0)).as_py():
-        place = rows.schema.get_field_index("tags")
-        rows = rows.set_column(place, "tags", words_in(rows["captions"]))
+    if not _any(rows["tags"]):
+        rows = _put(rows, "tags", words_in(rows["captions"]))
     return rows.drop_columns("captions")
+
+
+def _with_sentences(rows: pa.Table) -> pa.Table:
+    """ROWS, whose tags are the words of captions; where none has a caption these are the tags."""
+    if _any(rows["captions"]):
+        return _put(rows, "tags", words_in(rows["captions"]))
+    return _put(rows, "captions", rows["tags"])
+
+
+def _any(lists: pa.ChunkedArray) -> bool:
+    """Whether one of LISTS is not empty."""
+    return bool(pc.any(pc.greater(pc.list_value_length(lists), 0)).as_py())
+
+
+def _put(rows: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
+    """ROWS with COLUMN in the place of the one of NAME."""
+    return rows.set_column(rows.schema.get_field_index(name), name, column)
 
 
 def _split(rows: pa.Table, wanted: str | None, what: str) -> str | None:

@@ -103,19 +103,20 @@ def questions(
     )
 
 
-def sizes_note(name: str, asked: Questions, answered: int) -> str:
+def sizes_note(name: str, protocol: Protocol, sets: tuple[int, int, int], answered: int) -> str:
     """In what the sets differ from those that papers state; empty where they do not.
 
     Args:
         name: what the protocol is called.
-        asked: its sets.
+        protocol: what it says.
+        sets: the sizes of its sets.
         answered: queries with an answer; some papers count these alone.
     """
     parts = []
     for what, stated, there in zip(
         ("queries", "in the database", "to learn from"),
-        asked.protocol.sizes,
-        asked.sets,
+        protocol.sizes,
+        sets,
         strict=True,
     ):
         same = stated == there or (what == "queries" and stated == answered)

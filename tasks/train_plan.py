@@ -14,9 +14,9 @@ from models.aggregation.wanted import Pooling, fits, pooling_of
 from models.composition import Whitening
 from models.networks import NETWORKS
 from models.pixels import Sight, Transform
-from models.spec import EncoderSpec, stem_for
+from models.spec import EncoderSpec, TextSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
-from tasks.train_rules import check_compatible
+from tasks.train_rules import check_compatible, check_text, check_together
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
@@ -46,6 +46,8 @@ class TrainPlan(Plan):
         "learned_bits": 0,
         "compatible_with": "",
         "compatible_by": "descriptors",
+        "text": "",
+        "vocabulary": 8192,
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -145,6 +147,14 @@ class TrainPlan(Plan):
     )
     temperature: float | None = Field(default=None, gt=0, description="of the loss; none: its own")
     margin: float | None = Field(default=None, ge=0, description="of the loss; none: its own")
+    text: Literal["", "pretrained"] = Field(
+        default="",
+        description="pretrained: the tower for text that comes with the pretrained weights; empty: "
+        "one that learns, where the method has sentences read, and else none",
+    )
+    vocabulary: int = Field(
+        default=8192, ge=2, description="words that a tower for text learns at most"
+    )
     flip: bool = Field(default=True, description="a mirrored picture shows the same")
     change: float = Field(
         default=1.0, ge=0, le=1, description="how much gently changed views are changed; 0: not"
@@ -181,16 +191,7 @@ class TrainPlan(Plan):
                 f"{self.way_name} on {self.network} learns from balanced steps: batch, "
                 f"{self.batch}, must be a multiple of each, {self.each}."
             )
-        if self.patience and not self.validation:
-            raise ValueError(
-                "patience waits for a better epoch, and without validation none is better than "
-                "another: set validation, the share of the pictures that choose, say 0.1."
-            )
-        if self.sketches and self.see == "edges":
-            raise ValueError(
-                f"see: edges shows every picture as a drawing, and sketches: {self.sketches:g} "
-                "would draw drawings: leave one of them out."
-            )
+        check_together(self)
         composition.check_whitening(
             self.supervision, self.descriptor, self._pooling, self.whitening
         )
@@ -198,6 +199,7 @@ class TrainPlan(Plan):
             self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
         )
         check_compatible(self)
+        check_text(self)
         self.spec()
         return self
 
@@ -235,6 +237,11 @@ class TrainPlan(Plan):
     def way(self) -> Method:
         """The method by which it learns."""
         return SUPERVISIONS[self.supervision].methods[self.way_name]
+
+    @property
+    def reads(self) -> bool:
+        """Whether what it makes has a tower for text."""
+        return bool(self.text) or (self.way.reads and bool(self.epochs))
 
     @property
     def batches(self) -> Batches:
@@ -287,4 +294,5 @@ class TrainPlan(Plan):
             dimensions=dimensions,
             storage=self.storage,
             transform=Transform(size=self.size, fit=self.fit, see=self.see),
+            text=TextSpec(kind="pretrained") if self.text else None,
         )

@@ -1,4 +1,4 @@
-"""What a training that is to fit an older encoder may be told together."""
+"""What a training may be told together, and what not."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,55 @@ from data.taxonomy import DescriptorType, Supervision
 
 if TYPE_CHECKING:
     from tasks.train_plan import TrainPlan
+
+
+def check_together(plan: "TrainPlan") -> None:
+    """Return if PLAN says nothing twice, and nothing in vain.
+
+    Raises:
+        ValueError: it does; says what to set.
+    """
+    if plan.patience and not plan.validation:
+        raise ValueError(
+            "patience waits for a better epoch, and without validation none is better than "
+            "another: set validation, the share of the pictures that choose, say 0.1."
+        )
+    if plan.sketches and plan.see == "edges":
+        raise ValueError(
+            f"see: edges shows every picture as a drawing, and sketches: {plan.sketches:g} "
+            "would draw drawings: leave one of them out."
+        )
+
+
+def check_text(plan: "TrainPlan") -> None:
+    """Return if pictures and words stay together by PLAN, where it makes a tower for text.
+
+    Raises:
+        ValueError: they do not; says what to set.
+    """
+    if plan.text and not plan.pretrained:
+        raise ValueError(
+            "text: pretrained comes with pretrained weights, and none are named: set pretrained, "
+            "or leave text out."
+        )
+    if plan.text and plan.epochs and not plan.way.reads:
+        raise ValueError(
+            f"{plan.way_name} teaches pictures alone, and would part them from the words of text: "
+            "pretrained: set epochs: 0, or method: clip."
+        )
+    if not (plan.text or plan.way.reads):
+        return
+    if plan.learned_bits:
+        raise ValueError(
+            f"learned_bits: {plan.learned_bits} chooses among the bits of pictures, and those of "
+            "words would no longer be the same: leave it out."
+        )
+    if plan.whitening != "none" or plan.descriptor is DescriptorType.AGGREGATED:
+        raise ValueError(
+            f"whitening: {plan.whitening} and descriptor: {plan.descriptor} put another head into "
+            "the place of the one that meets the tower for text: choose whitening: none, and the "
+            "descriptor real_valued or binary."
+        )
 
 
 def check_compatible(plan: "TrainPlan") -> None:

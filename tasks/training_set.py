@@ -41,12 +41,14 @@ class Pictures(NamedTuple):
         rows: (B,) which they are.
         targets: (B, C) float32 where labels are looked at.
         words: (B, T) float32 where tags are.
+        sentences: (B, L) int64, the codes of a sentence of each, where sentences are read.
     """
 
     pixels: torch.Tensor
     rows: Rows
     targets: torch.Tensor | None
     words: torch.Tensor | None
+    sentences: torch.Tensor | None = None
 
 
 class TrainingSet:
@@ -64,6 +66,7 @@ class TrainingSet:
         threads: that decode.
         kind: how the pictures of a step are chosen.
         each: pictures of a class in a balanced step.
+        codes: makes codes of sentences, where they are read.
     """
 
     def __init__(
@@ -77,7 +80,9 @@ class TrainingSet:
         threads: int = 1,
         kind: Batches = "shuffled",
         each: int = 4,
+        codes: Callable[[Sequence[str]], torch.Tensor] | None = None,
     ) -> None:
+        self._codes = codes
         self._store, self._dataset, self._transform = store, dataset, transform
         self._threads, self._kind, self._each = threads, kind, each
         self.chosen, self.labels, self.words = chosen, chosen.labels, chosen.words
@@ -141,8 +146,9 @@ class TrainingSet:
                 do not fit the memory.
         """
         lots = np.random.default_rng((seed, epoch))
+        draw = seed, epoch
         if self._cache is None:
-            yield from self._streamed(lots, batch, share, skip)
+            yield from self._streamed(lots, batch, share, skip, draw)
             return
         steps = steps_of(
             np.arange(len(self._cached)),
@@ -154,7 +160,7 @@ class TrainingSet:
         )
         for step in islice(steps, skip, None):
             mine = step[share.rank :: share.world]
-            yield self._told(self._cache[torch.from_numpy(mine)], self._cached[mine])
+            yield self._told(self._cache[torch.from_numpy(mine)], self._cached[mine], draw)
 
     def each_once(self, batch: int, rows: Rows | None = None) -> Iterator[Pictures]:
         """Those of ROWS (ascending; all if None) that can be decoded, in order, BATCH at a time."""
@@ -173,7 +179,12 @@ class TrainingSet:
             )
 
     def _streamed(
-        self, order: np.random.Generator, batch: int, share: Share, skip: int
+        self,
+        order: np.random.Generator,
+        batch: int,
+        share: Share,
+        skip: int,
+        draw: tuple[int, int],
     ) -> Iterator[Pictures]:
         """As `batches`, from the shards; every worker makes as many, whatever turns out bad."""
         if self._kind != "shuffled":
@@ -188,7 +199,7 @@ class TrainingSet:
             next(stream)
         for _ in range(skip, self.steps(batch)):
             rows, pixels = zip(*(next(stream) for _ in range(size)), strict=True)
-            yield self._told(torch.stack(pixels), np.array(rows))
+            yield self._told(torch.stack(pixels), np.array(rows), draw)
 
     def _shuffled(
         self, order: np.random.Generator, share: Share
@@ -247,13 +258,17 @@ class TrainingSet:
         except BadImage:
             return None
 
-    def _told(self, pixels: torch.Tensor, rows: Rows) -> Pictures:
-        """PIXELS with what is said of their ROWS."""
+    def _told(
+        self, pixels: torch.Tensor, rows: Rows, draw: tuple[int, int] | None = None
+    ) -> Pictures:
+        """PIXELS with what is said of their ROWS, a sentence of each that DRAW decides."""
+        said, codes = self.chosen.sentences, self._codes
         return Pictures(
             pixels,
             rows,
             None if self.labels is None else self.labels.dense(rows).clamp_(max=1),
             None if self.words is None else self.words.dense(rows),
+            None if said is None or codes is None else codes(said.drawn(rows, draw)),
         )
 
     def _classes(self, rows: Rows) -> Rows:

@@ -116,8 +116,11 @@ class Validation:
         for rows in np.array_split(np.arange(min(len(self._held), MOST)), parts):
             for some in self._held.each_once(len(rows), rows):
                 images = images_of(some.pixels, self._device)
-                words = None if some.words is None else moved_to(some.words, self._device)
-                batch = Batch(images, None, generator, words)
+                words, sentences = (
+                    None if said is None else moved_to(said, self._device)
+                    for said in (some.words, some.sentences)
+                )
+                batch = Batch(images, None, generator, words, sentences=sentences)
                 total += float(learner.told(batch)) * len(images)
                 count += len(images)
         return total / count if count else float("nan")

@@ -29,6 +29,7 @@ CODES: Final = {
     "data.aliases.AliasMoved": FAILED,
     "tasks.export.ExportDiffers": FAILED,
     "models.canary.CanaryMismatch": FAILED,
+    "models.text.base.NoText": USAGE,
     "models.extras.MissingExtra": FAILED,
     "builtins.ValueError": FAILED,
     "builtins.OSError": FAILED,

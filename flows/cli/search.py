@@ -54,6 +54,10 @@ def search(
         typer.Option("--not", metavar="IMAGE", help="An image whose like is not wanted."),
     ] = None,
     beta: Annotated[float, typer.Option(min=0, help="How much those of --not count.")] = 0.5,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORDS", help="Words that say what to look for; may be repeated."),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many images to find.")] = 10,
     offset: Annotated[
         int, typer.Option(min=0, help="Leave out so many from the front, for the next page.")
@@ -95,15 +99,17 @@ def search(
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every row.")] = False,
     json: Json = False,
 ) -> None:
-    """Find the images most like IMAGE; of several, those most like each.
+    """Find the images most like IMAGE, or of which --text is true; of several, those of each.
 
-    Without an image: those that are typical of what --where and --labels leave.
+    Without either: those that are typical of what --where and --labels leave.
     """
-    asked = asked_with(images or (), form, real, box or ())
+    asked = asked_with(images or (), form, real, text or (), box or ())
     away = _images(unlike or ())
     among = condition(where, labels)
     if not asked and among is None:
-        raise Misuse("Nothing is asked with: name an image file, or say --labels or --where.")
+        raise Misuse(
+            "Nothing is asked with: name an image file, or say --text, --labels or --where."
+        )
     by = _steps(rerank)
     name, store = the_recipe(recipe).name, the_store()
     from data.aliases import Alias
@@ -155,13 +161,19 @@ def search(
 
 
 def asked_with(
-    images: Sequence[str], form: str = "image", real: bool = False, boxes: Sequence[str] = ()
+    images: Sequence[str],
+    form: str = "image",
+    real: bool = False,
+    texts: Sequence[str] = (),
+    boxes: Sequence[str] = (),
 ) -> "list[Query]":
     """What a person asks with: here a form of `tasks.question.FORMS` gets its option.
 
     Raises:
         Misuse: a file cannot be read, files are of no such FORM, or BOXES are not one for each.
     """
+    from tasks.question import Query
+
     if form not in FILES:
         raise Misuse(unknown("form of query that is a file", form, FILES))
     if real and form != "image":
@@ -170,8 +182,9 @@ def asked_with(
         raise Misuse(
             "--box asks with a part of an image as the index sees it: leave --as and --real out."
         )
+    said = [Query("text", words, words) for words in texts]
     asked = _images(images, "real" if real else form)
-    return _parts(asked, boxes) if boxes else asked
+    return [*(_parts(asked, boxes) if boxes else asked), *said]
 
 
 def condition(where: str, labels: str) -> "Where | None":

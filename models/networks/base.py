@@ -4,11 +4,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from models.text.base import TextTower
+
+LEARNING: Final = frozenset({"head", "text"})
+"""Parts of an encoder that learn although it is frozen (Zhai et al., "LiT", 2022, of the text)."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,17 @@ class Encoder(nn.Module, ABC):
     """Whether the signs of its features are what will be stored."""
 
     frozen: bool = False
-    """Whether only the head learns."""
+    """Whether only the parts that are `LEARNING` learn."""
 
     share: float = 1.0
     """By what its teacher's loss is multiplied, before its own term comes to it."""
+
+    text: "TextTower | None"
+    """What makes features of texts, in the same space; None where nothing does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register_module("text", None)
 
     @abstractmethod
     def pooled(self, images: torch.Tensor) -> torch.Tensor:
@@ -85,17 +98,17 @@ class Encoder(nn.Module, ABC):
         return None
 
     def freeze(self) -> None:
-        """Let only the head learn from now on."""
+        """Let only the head learn from now on, and the tower for text, where there is one."""
         self.frozen = True
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(name.startswith("head."))
+            parameter.requires_grad_(name.startswith(tuple(f"{part}." for part in LEARNING)))
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training or back; what is frozen keeps its batch statistics too."""
         super().train(mode)
         for name, part in self.named_children():
-            if self.frozen and name != "head":
+            if self.frozen and name not in LEARNING:
                 part.eval()
         return self
 

@@ -31,22 +31,27 @@ class PretrainedEncoder(Encoder):
     Args:
         dimensions: D.
         backbone: what to build; its weights are read afterwards.
+        projected: whether the projection is that of the backbone's maker, and no whitened one.
     """
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, dimensions: int, backbone: Backbone) -> None:
+    def __init__(self, dimensions: int, backbone: Backbone, projected: bool = False) -> None:
         super().__init__()
         self.dimensions = dimensions
         self.backbone, pooled = _build(backbone)
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
-        self.head = nn.Identity() if pooled == dimensions else Head(pooled, dimensions)
+        self.head: nn.Module = nn.Identity()
+        if projected:
+            self.head = nn.Linear(pooled, dimensions, bias=False)
+        elif pooled != dimensions:
+            self.head = Head(pooled, dimensions)
 
     def pooled(self, images: torch.Tensor) -> torch.Tensor:
         """The pooled output (B, F) of the backbone for IMAGES (B, 3, H, W)."""
-        return _pooled(self.backbone((images - self.mean) / self.std))
+        return pooled_of(self.backbone((images - self.mean) / self.std))
 
 
 def _build(backbone: Backbone) -> tuple[nn.Module, int]:
@@ -74,11 +79,16 @@ def _timm(backbone: Backbone, timm: Any) -> tuple[nn.Module, int]:
 
 
 def _transformers(backbone: Backbone, transformers: Any) -> tuple[nn.Module, int]:
+    network = whole_network(backbone, transformers)
+    return image_part(network), width_of(network.config)
+
+
+def whole_network(backbone: Backbone, transformers: Any) -> Any:
+    """All of the network of BACKBONE that TRANSFORMERS makes, its tower for text among it."""
     config = transformers.AutoConfig.for_model(backbone.name, **backbone.config)
-    network = transformers.AutoModel.from_config(
+    return transformers.AutoModel.from_config(
         config, trust_remote_code=False, attn_implementation=None, dtype=torch.float32
     )
-    return image_part(network), width_of(config)
 
 
 def _open_clip(backbone: Backbone, open_clip: Any) -> tuple[nn.Module, int]:
@@ -110,7 +120,7 @@ def width_of(config: Any) -> int:
     return int(sizes[-1] if sizes else config.hidden_size)
 
 
-def _pooled(output: Any) -> torch.Tensor:
+def pooled_of(output: Any) -> torch.Tensor:
     """OUTPUT of a backbone as (B, F): timm's tensor, transformers' pooled output or CLS token."""
     if not isinstance(output, torch.Tensor):
         pooled = getattr(output, "pooler_output", None)

@@ -26,6 +26,7 @@ class Batch:
             or clicks; None without.
         rows: (B,) int64, which pictures of the `Gallery` they are; None for pictures that are held
             out of it, by which an encoder is only judged.
+        sentences: (B, L) int64, the codes of a sentence of each image; None without.
     """
 
     images: torch.Tensor
@@ -33,6 +34,7 @@ class Batch:
     generator: torch.Generator
     words: torch.Tensor | None = None
     rows: torch.Tensor | None = None
+    sentences: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Lesson:
         clusters: how many it is to find, where it finds some; 0 for a guess.
         pretrained: whether the encoder has learned before.
         sketches: the share of views that are drawn as sketches.
+        vocabulary: the words of a tower for text that is still to be made, in the order of their
+            codes.
     """
 
     dimensions: int
@@ -70,6 +74,7 @@ class Lesson:
     clusters: int = 0
     pretrained: bool = False
     sketches: float = 0.0
+    vocabulary: tuple[str, ...] = ()
 
     @property
     def changes(self) -> Changes:

@@ -27,6 +27,7 @@ class Method:
         closed_form: it learns nothing by steps, but finds the head when all pictures have been
             looked at; then no epochs are needed.
         needs_term: it has no loss, and asks of the network one of its own.
+        reads: it learns from whole sentences, and teaches a tower for text beside the encoder.
         temperature: of its loss, unless a recipe says another; None: it has none, or one that
             hangs on the descriptor.
         margin: likewise.
@@ -38,6 +39,7 @@ class Method:
     batches: Batches = "shuffled"
     closed_form: bool = False
     needs_term: bool = False
+    reads: bool = False
     temperature: float | None = None
     margin: float | None = None
 
@@ -136,6 +138,24 @@ WORDS: Final[Mapping[str, Method]] = {
         cite="Radford et al., Learning Transferable Visual Models From Natural Language "
         "Supervision, 2021; of clicks: Hua et al., Clickage, 2013",
         temperature=0.2,
+    ),
+    "clip": Method(
+        about="Pictures find their sentences among those of the batch and sentences their "
+        "pictures, by a temperature that is learned; a tower for text learns beside the encoder.",
+        cite="Radford et al., Learning Transferable Visual Models From Natural Language "
+        "Supervision, 2021",
+        descriptors=(DescriptorType.BINARY, DescriptorType.REAL_VALUED),
+        reads=True,
+        temperature=0.07,
+    ),
+    "vsepp": Method(
+        about="The nearest wrong sentence and picture are to be farther than the right ones, by a "
+        "margin; a tower for text learns beside the encoder.",
+        cite="Faghri, Fleet, Kiros, Fidler, VSE++: Improving Visual-Semantic Embeddings with Hard "
+        "Negatives, 2018",
+        descriptors=(DescriptorType.BINARY, DescriptorType.REAL_VALUED),
+        reads=True,
+        margin=0.2,
     ),
 }
 """Of words: tags, captions, the queries of clicks."""

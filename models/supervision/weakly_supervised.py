@@ -1,7 +1,7 @@
 """Learning from what people said of pictures without meaning to label them: tags and clicks."""
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,32 +12,28 @@ from models import losses
 from models.networks.base import Encoder, drawn_from
 from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught, spread
 from models.supervision.constants import Constants
+from models.supervision.hearsay import Hearsay
 from models.supervision.methods import WORDS
+from models.supervision.reading import READINGS
 
 COMMON: Final = 0.25
 """A word of more than this share of all pictures does not say that two of them are alike."""
 MEANING: Final = 128
 """Numbers of a tag's vector, where there are as many tags."""
-QUANTISED: Final = 0.1
-"""Weight of how far bits are from -1 and +1."""
 ENTRIES: Final = 1 << 16
 """Words of pictures that are paired with the others of their picture at once."""
 
 
-class Hearsay(nn.Module, ABC):
-    """Features (B, D) of unit length and words (B, T) -> a scalar loss.
-
-    What a method learns of the words is a parameter or a buffer of it.
-
-    Args:
-        lesson: says how many words there are, and how many dimensions.
-        constants: of the loss.
-    """
+class WordByWord(Hearsay):
+    """Features (B, D) of unit length and words (B, T) -> a scalar loss."""
 
     def __init__(self, lesson: Lesson, constants: Constants) -> None:
-        super().__init__()
+        super().__init__(lesson, constants)
         self.temperature = constants.temperature
-        self.quantised = QUANTISED if lesson.binary else 0.0
+
+    def told(self, encoder: Encoder, features: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """The loss of FEATURES of the pictures of BATCH, of which its words were said."""
+        return torch.as_tensor(self(features, batch.words, batch.generator))
 
     @abstractmethod
     def forward(
@@ -45,11 +41,8 @@ class Hearsay(nn.Module, ABC):
     ) -> torch.Tensor:
         """The loss of FEATURES of pictures of which WORDS were said; GENERATOR draws."""
 
-    def look(self, words: torch.Tensor) -> None:
-        """Called once before the first step with the WORDS of all pictures, sparse (N, T)."""
 
-
-class WDHT(Hearsay):
+class WDHT(WordByWord):
     """Features, projected, point where the tags of their picture do.
 
     A tag's vector is found from which tags stand together in the training set itself, without any
@@ -84,7 +77,7 @@ class WDHT(Hearsay):
         self.rarities.copy_(losses.rarity(together.diagonal(), len(words)))
 
 
-class Clicks(Hearsay):
+class Clicks(WordByWord):
     """Pictures find the queries they were clicked for, and queries their pictures.
 
     Of each picture one query is drawn a step, by how often it was said, and the picture counts by
@@ -115,8 +108,8 @@ class Clicks(Hearsay):
         return loss + self.quantised * losses.quantisation(spread(features))
 
 
-HEARSAY: Final[Mapping[str, type[Hearsay]]] = {"wdht": WDHT, "clicks": Clicks}
-"""What each method makes of words."""
+HEARSAY: Final[Mapping[str, type[Hearsay]]] = {"wdht": WDHT, "clicks": Clicks, **READINGS}
+"""What each method makes of what was said."""
 
 
 class WeaklySupervised(Supervision):
@@ -140,6 +133,10 @@ class WeaklySupervised(Supervision):
         self.hearsay = HEARSAY[constants.method](lesson, constants)
         self.register_buffer("rare", torch.zeros(len(lesson.words)))
 
+    def begin(self, encoder: Encoder) -> None:
+        """Give ENCODER what the method wants of it: a tower for text, where sentences are read."""
+        self.hearsay.begin(encoder)
+
     def before_epoch(self, epoch: int, encoder: Encoder, gallery: Gallery) -> None:
         """Listen, once, to all that is said of the pictures of GALLERY."""
         words = gallery.words
@@ -149,6 +146,10 @@ class WeaklySupervised(Supervision):
         images = torch.bincount(tags, minlength=len(self.rare))  # (T,)
         self.rare.copy_(images <= COMMON * len(words))
         self.hearsay.look(words)
+
+    def after_step(self, encoder: Encoder) -> None:
+        """Keep what is learned of the loss itself within its bounds."""
+        self.hearsay.bound()
 
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on gently changed pictures of BATCH."""
@@ -161,7 +162,7 @@ class WeaklySupervised(Supervision):
             (telling @ telling.T > 0) | itself,
             batch.generator,
         )
-        return Taught(self.hearsay(views.features, batch.words, batch.generator), views)
+        return Taught(self.hearsay.told(encoder, views.features, batch), views)
 
 
 def co_occurrence(words: torch.Tensor) -> torch.Tensor:

@@ -6,16 +6,15 @@ from tasks.retrieval.kind import Kind
 
 CROSS_MODAL: Final = Kind(
     about="Words ask for pictures, or a picture for words.",
-    asks=(),
+    asks=("text", "image"),
     relevance="caption",
     right="The picture of a sentence, or the sentences of a picture.",
-    distances=(),
+    distances=("cosine", "hamming"),
     headline="cmc@1[text-to-image]",
     also=("cmc@5[text-to-image]", "cmc@10[text-to-image]", "cmc@1[image-to-text]"),
     says=frozenset({"captions", "tags", "clicks"}),
     needs="captions, tags or clicked queries",
     protocols=("coco-karpathy", "flickr8k", "clickture-dev"),
-    command="",
+    command="nightjar search --text 'a dog on a beach' --recipe photos",
     cite="Karpathy and Fei-Fei, Deep Visual-Semantic Alignments, CVPR 2015",
-    refusal="asks with words, and an index holds descriptors of pictures alone",
 )

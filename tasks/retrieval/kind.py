@@ -67,11 +67,26 @@ class Kind:
         Args:
             split: the split that asks, while the others answer; None: labelled pictures of all
                 splits ask, or of those AMONG them, and what a query is itself is no answer of it.
+                Where sentences ask for their pictures, these are the ones that answer too.
             among: splits, where no SPLIT asks alone; none named: all.
             word: the kind's.
             dataset: whose pictures they are.
             lists: whose lists say the splits.
         """
+        if self.relevance == "caption":
+            asked = Pick(splits=(split,) if split else tuple(among))
+            return Protocol(
+                dataset=dataset,
+                lists=lists,
+                retrieval=word,
+                queries=asked,
+                database=asked,
+                relevance=self.relevance,
+                metric=self.headline,
+                also=self.also,
+                defined=self.cite,
+                own="counted",
+            )
         return Protocol(
             dataset=dataset,
             lists=lists,

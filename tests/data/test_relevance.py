@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.protocols import PROTOCOLS, Pick, Protocol
 from data.protocols.base import Own, Relevance
-from data.relevance import RELEVANCES, Question, truth_of
+from data.relevance import RELEVANCES, Question, own_answers, truth_of
 
 REST = Pick(without=("queries",))
 LISTS = pa.list_(pa.string())
@@ -155,8 +155,14 @@ def test_a_part_of_the_queries_is_judged_as_it_is_among_all() -> None:
     assert np.array_equal(truth.of([8, 2]).among(keys, held).grades(slice(None)), whole[[8, 2]])
 
 
-def test_every_relevance_is_told_and_words_cannot_be_asked() -> None:
+def test_every_relevance_is_told_and_words_are_not_asked_as_pictures_are() -> None:
     assert set(RELEVANCES) == set(get_args(Relevance))
-    for word in ("judged", "caption"):
-        with pytest.raises(ValueError, match=f"'{word}' .* needs an encoder with a tower for text"):
+    for word, said in (("judged", "judged by people"), ("caption", "asked with sentences")):
+        with pytest.raises(ValueError, match=f"'{word}' is {said}"):
             truth_of(protocol(word), [Question("q")], None)
+
+
+def test_sentences_are_answered_by_the_keys_that_are_told_and_nothing_is_left_out() -> None:
+    keys = pa.array(["x", "y", "z"])
+    judged = own_answers([("y",), (), ("z", "x", "z", "w")]).among(keys, pa.array([], LISTS))
+    assert judged.grades(slice(None)).tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 1]]

@@ -10,6 +10,7 @@ from data.protocols import PROTOCOLS
 from flows.recipe import Recipe
 
 UNTRAINED = {"epochs": 0}
+READS = {"supervision": "weakly_supervised", "method": "clip"}
 
 
 def read(
@@ -33,9 +34,15 @@ def read(
 def test_every_protocol_is_read_or_refused_for_what_it_asks_with(name: str) -> None:
     told = PROTOCOLS[name]
     options = {"lists": told.lists} if told.lists else {}
-    if told.relevance in ("caption", "judged"):
-        with pytest.raises(ValueError, match=f"{name} the relevance|{name} is .* tower for text"):
+    if told.relevance == "judged":
+        with pytest.raises(ValueError, match=f"{name} is judged by people"):
             read(told.dataset, {"protocol": name}, UNTRAINED, **options)
+        return
+    if told.relevance == "caption":
+        with pytest.raises(ValueError, match=f"{name} asks with sentences, .* method: clip"):
+            read(told.dataset, {"protocol": name}, UNTRAINED, **options)
+        recipe = read(told.dataset, {"protocol": name}, READS, **options)
+        assert recipe.evaluate.named == told
         return
     objects = told.objects or None
     recipe = read(told.dataset, {"protocol": name}, UNTRAINED, objects, **options)
@@ -56,6 +63,8 @@ def test_every_protocol_is_read_or_refused_for_what_it_asks_with(name: str) -> N
         ("mnist", {"measures": ["p@10"]}, {}, "auto is none"),
         ("mnist", {"protocol": "mnist", "measures": ["map@ten[min]"]}, {}, r"mean 'map@K\[min\]'"),
         ("mnist", {"protocol": "mnist", "measures": ["cmc@1[same-pair]"]}, {}, "same_pair"),
+        ("mnist", {"protocol": "mnist", "measures": ["cmc@1[text-to-image]"]}, {}, "only there"),
+        ("flickr8k", {"protocol": "flickr8k", "measures": ["p@10"]}, READS, "whose relevance is c"),
         ("nuswide", {"protocol": "nuswide-hashnet"}, UNTRAINED, r"options \{lists: hashnet\}"),
         ("cifar10", {"protocol": "cifar10-1"}, {}, r"set train: \{protocol: cifar10-1\}"),
         ("cifar10", {"protocol": "cifar10-2"}, {"split": "test"}, "learn from the queries"),

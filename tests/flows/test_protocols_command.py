@@ -35,7 +35,7 @@ def test_a_protocol_is_told_in_full(say: Say, name: str) -> None:
         assert words in result.stdout
     found = json.loads(say("protocols", name, "--json").stdout)
     assert found["metric"] == told.metric
-    assert bool(found["refusal"]) == (told.relevance in ("caption", "judged"))
+    assert bool(found["refusal"]) == (told.relevance == "judged")
 
 
 def test_the_page_stands_as_the_table_says(say: Say) -> None:

@@ -14,6 +14,7 @@ from models.networks.base import Encoder
 from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Batch, Lesson
+from models.text.vocabulary import FIRST
 
 Case = tuple[taxonomy.Supervision, str, DescriptorType]
 """A supervision, a method of its, and what is to be stored."""
@@ -57,12 +58,16 @@ def lesson(descriptor: DescriptorType, pictures: int = COUNT, **changes: Any) ->
         "words": words,
         "pictures": pictures,
         "clusters": 4,
+        "vocabulary": tuple(words),
     }
     return Lesson(descriptor=descriptor, **(said | changes))
 
 
 def batch(seed: int, count: int = 24) -> Batch:
-    """Flat pictures of four colours, with noise: a class is a colour, words are true."""
+    """Flat pictures of four colours, with noise: a class is a colour, words are true.
+
+    A sentence is "photo" and the picture's own word.
+    """
     generator = torch.Generator().manual_seed(seed)
     classes = torch.randint(0, 4, (count,), generator=generator)
     images = COLOURS[classes].view(count, 3, 1, 1).expand(-1, -1, 16, 16)
@@ -72,7 +77,9 @@ def batch(seed: int, count: int = 24) -> Batch:
     which = torch.randint(0, SYNONYMS, (count,), generator=generator)
     words = functional.one_hot(classes * SYNONYMS + which, 4 * SYNONYMS + 1).float()
     words[:, -1] = 1
-    return Batch(images, targets, generator, words, torch.arange(count))
+    own = classes * SYNONYMS + which
+    sentences = FIRST + torch.stack([torch.full_like(own, 4 * SYNONYMS), own], dim=1)
+    return Batch(images, targets, generator, words, torch.arange(count), sentences)
 
 
 def tinted(seed: int, count: int) -> Batch:
@@ -88,7 +95,8 @@ def some(told: Batch, seed: int, count: int = 24) -> Batch:
     rows = torch.randperm(len(told.images), generator=generator)[:count]
     targets = None if told.targets is None else told.targets[rows]
     words = None if told.words is None else told.words[rows]
-    return Batch(told.images[rows], targets, generator, words, rows)
+    sentences = None if told.sentences is None else told.sentences[rows]
+    return Batch(told.images[rows], targets, generator, words, rows, sentences)
 
 
 def partly(told: Batch, known: int) -> Batch:

@@ -62,3 +62,13 @@ def test_without_a_protocol_a_query_is_never_its_own_answer(split: str | None) -
         assert told.queries.splits == (split,)
         assert told.database.without == ("queries",)
     assert not told.is_drawn
+
+
+@pytest.mark.parametrize("split", [None, "test"])
+def test_without_a_protocol_sentences_ask_for_pictures_of_the_same_split(
+    split: str | None,
+) -> None:
+    told = RETRIEVALS[Retrieval.CROSS_MODAL].protocol(split)
+    assert told.queries == told.database
+    assert told.queries.splits == (() if split is None else (split,))
+    assert (told.relevance, told.own) == ("caption", "counted")

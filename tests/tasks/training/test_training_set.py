@@ -32,7 +32,7 @@ def test_an_epoch_shows_each_good_picture_at_most_once_with_its_label(
     assert rows.labels is not None
     assert rows.labels.names == ["c0", "c1", "c2", "c3"]
     seen = []
-    for images, _, targets, _ in rows.batches(0, 0, 8, Share()):
+    for images, _, targets, *_ in rows.batches(0, 0, 8, Share()):
         assert targets is not None
         assert targets.sum(dim=1).tolist() == [1] * 8
         for image, target in zip(images, targets, strict=True):
