@@ -202,13 +202,6 @@ def _sketches(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     return _images(searcher, sheets)
 
 
-def _texts(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
-    """The descriptors of queries whose content is words, by the tower for text of the encoder."""
-    embedder = searcher.embedder
-    described: Vectors = embedder.describe(embedder.read([query.content for query in queries]))
-    return described
-
-
 def _regions(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     """The descriptors of queries whose content is an image's bytes and a region of it."""
     parts = []
@@ -222,6 +215,13 @@ def _shown(query: Query) -> bytes:
     """What the region of QUERY shows, as a file."""
     content, region = query.content
     return next(cutouts(content, [region]))
+
+
+def _texts(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The descriptors of queries whose content is words, by the tower for text of the encoder."""
+    embedder = searcher.embedder
+    described: Vectors = embedder.describe(embedder.read([query.content for query in queries]))
+    return described
 
 
 def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:

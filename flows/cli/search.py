@@ -182,8 +182,8 @@ def asked_with(
         raise Misuse(
             "--box asks with a part of an image as the index sees it: leave --as and --real out."
         )
-    asked = _images(images, "real" if real else form)
     said = [Query("text", words, words) for words in texts]
+    asked = _images(images, "real" if real else form)
     return [*(_parts(asked, boxes) if boxes else asked), *said]
 
 
