@@ -8,6 +8,7 @@ from typing import Final
 
 from benchmarks.delta import delta
 from benchmarks.kills import kills
+from benchmarks.measuring import measuring
 from benchmarks.memory import memory
 from benchmarks.planning import planning
 from benchmarks.reading import reading
@@ -29,6 +30,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool, Path, bool], Result]]] = {
     "reading": reading,
     "searching": searching,
     "memory": memory,
+    "measuring": measuring,
     "kills": kills,
 }
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from data.hierarchy import Parents, groups_of, path_of
 from data.protocols.base import Own, Protocol, Relevance
+from data.regions import image_keys, parted
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -67,7 +68,7 @@ class Truth:
     Args:
         kind: how it is told.
         answers: terms of each query.
-        out: keys of rows that are no answer of each query: its own, and junk.
+        out: keys of pictures that are no answer of each query, no part of them: its own, and junk.
         parents: the tree, where terms are groups of one. Of two pictures with a label each the
             groups that both are in are as many as the lowest of them is deep.
     """
@@ -88,7 +89,11 @@ class Truth:
         return Truth(self.kind, tuple(answers), tuple(out), self.parents)
 
     def among(self, keys: pa.Array, labels: pa.Array) -> "Judged":
-        """The truth over a database of N rows, given their KEYS (N) and LABELS (N, lists)."""
+        """The truth over a database of N rows, given their KEYS (N) and LABELS (N, lists).
+
+        What is said of a picture by its key is said of its parts, where these are rows.
+        """
+        keys = image_keys(keys)
         if self.kind.by == "key":
             terms, rows = keys, np.arange(len(keys))
         elif self.kind.by == "groups":
@@ -208,5 +213,5 @@ def _listed(tags: Iterable[str], words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _left_out(question: Question, own: Own, junk: Sequence[str]) -> tuple[str, ...]:
-    mine = (question.key,) if own == "left_out" else ()
+    mine = (parted(question.key)[0],) if own == "left_out" else ()
     return mine + _listed(question.tags, junk)

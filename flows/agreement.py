@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from data.adapters import open_dataset
 from data.protocols import Protocol, protocols_of
 from data.taxonomy import DescriptorType
 from models.measures import measure
@@ -52,6 +51,13 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
             f"{what} asks by the splits of {told.lists or 'the publisher'}, and the source reads "
             f"those of {lists or 'the publisher'}: set source.options {remedy}."
         )
+    objects = source.objects.of if source.objects else ""
+    if told.objects != objects and told.retrieval is None:
+        remedy = f"to {told.objects}" if told.objects else "to nothing"
+        raise ValueError(
+            f"{what} asks for {told.objects or 'whole pictures'}, and the rows of the source are "
+            f"{objects or 'whole pictures'}: set source.objects {remedy}."
+        )
     if refusal := measure(told.metric).refusal(train.descriptor == DescriptorType.BINARY):
         raise ValueError(f"{what}: {told.metric} {refusal}.")
     if evaluate.real and train.descriptor != DescriptorType.BINARY:
@@ -66,7 +72,7 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
             f"{what} asks with sentences, and train makes no tower for text: set train: "
             "{supervision: weakly_supervised, method: clip}."
         )
-    opened = open_dataset(source.dataset, source.root, source.options)
+    opened = source.opened()
     splits = opened.options.splits or opened.options.choices(opened.card.splits)
     if _learns_from_queries(told, train, splits):
         remedy = "no picture of the dataset may teach, so set train: {epochs: 0}, without whitening"

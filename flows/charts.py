@@ -9,6 +9,8 @@ WIDE: Final = 300
 HIGH: Final = 72
 TALL: Final = 180
 """The height of a plot with two axes."""
+ENDS: Final = (0.02, 0.04, 0.1, 0.2, 0.4, 1.0)
+"""Where an axis of shares may end."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Plot:
     Args:
         lines: in the order in which they are to be told apart.
         across: (x, what it says) of the ticks of the horizontal axis.
-        up: (y, what it says) of those of the vertical one, which goes from 0 to 1.
+        up: (y, what it says) of those of the vertical one.
     """
 
     lines: tuple[Line, ...]
@@ -79,24 +81,28 @@ class Plot:
 def plot(
     lines: Mapping[str, Sequence[tuple[float, float]]], logarithmic: bool = False
 ) -> Plot | None:
-    """The plot of LINES, (x, y) by name, y from 0 to 1; None where no line has two points.
+    """The plot of LINES, (x, y) by name; None where no line has two points.
 
     Args:
-        lines: the x of all are from 0 to 1; or at least 1 where they are LOGARITHMIC.
+        lines: shares, from 0 to 1; x is at least 1 where it is LOGARITHMIC. The axes of shares
+            begin at 0 and end at one of `ENDS`.
         logarithmic: whether each tenfold x takes the same room.
     """
     drawn = {name: points for name, points in lines.items() if len(points) > 1}
     if not drawn:
         return None
-    most = max(x for points in drawn.values() for x, _ in points) if logarithmic else 1.0
-    tens = [10**n for n in range(math.ceil(math.log10(most)) + 1) if 10**n <= most]
-    ticks: list[float] = [*tens] if logarithmic else [0.0, 0.25, 0.5, 0.75, 1.0]
+    right = max(x for points in drawn.values() for x, _ in points)
+    most = right if logarithmic else _end(right)
+    high = _end(max(y for points in drawn.values() for _, y in points))
+    tens = [10**n for n in range(9) if 10**n <= most]
+    quarters = [0.0, 0.25, 0.5, 0.75, 1.0]
+    ticks = tens if logarithmic else [most * part for part in quarters]
 
     def place(x: float) -> float:
-        return round(WIDE * (math.log(x) / math.log(most) if logarithmic else x), 1)
+        return round(WIDE * (math.log(x) / math.log(most) if logarithmic else x / most), 1)
 
     def height(y: float) -> float:
-        return round(TALL * (1 - y), 1)
+        return round(TALL * (1 - y / high), 1)
 
     return Plot(
         tuple(
@@ -108,5 +114,10 @@ def plot(
             for name, points in drawn.items()
         ),
         tuple((place(tick), f"{tick:,g}") for tick in ticks),
-        tuple((height(tick), f"{tick:g}") for tick in (0.0, 0.25, 0.5, 0.75, 1.0)),
+        tuple((height(high * part), f"{high * part:.3g}") for part in quarters),
     )
+
+
+def _end(value: float) -> float:
+    """Where an axis ends that VALUE lies on."""
+    return min((end for end in ENDS if end >= value), default=1.0)

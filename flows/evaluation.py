@@ -19,8 +19,9 @@ from flows.recipe import Recipe
 from flows.report import NO_PICTURE, Hit, Metric, Query, page_of
 from models import metrics
 from models.measures import measure
+from tasks.evaluate_plan import EvaluatePlan
 from tasks.queries import Array
-from tasks.ranking import Ranked, churn
+from tasks.ranking import Ranked, churn, measures_of
 from tasks.scores import Each, Scores
 
 RANKS: Final = tuple(
@@ -100,7 +101,7 @@ def gather(
         against: the version that it is compared with.
     """
     each = scores.each or Each((), ())
-    told = [name for name in scores.candidate if name not in BESIDE or name == scores.headline]
+    told = told_of(recipe.evaluate, scores)
     older = older_versions(store, recipe.name, scores.protocol, lineage.run)
     names = (f"{lineage.table}@{lineage.version}", *([str(against)] if each.ranked[1:] else ()))
     values = each.ranked[0].values[scores.headline] if each.ranked else np.empty(0)
@@ -138,10 +139,19 @@ def gather(
     )
 
 
+def told_of(plan: EvaluatePlan, scores: Scores) -> list[str]:
+    """The figures of SCORES that PLAN asks for, and not the curves alone."""
+    named, own = plan.named, [one.name for one in measures_of(scores.protocol, plan.k)]
+    if named:
+        own = [*named.measures, *plan.measures]
+    return [name for name in scores.candidate if name not in BESIDE or name in own]
+
+
 def _facts(recipe: Recipe, lineage: Lineage, scores: Scores) -> dict[str, object]:
     """How the numbers were taken."""
     named = recipe.evaluate.named
     return {
+        "protocol": scores.protocol,
         "queries with an answer": scores.queries,
         "queries without one, left out": scores.skipped,
         "images in the index": lineage.rows,

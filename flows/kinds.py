@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from data.adapters import DATASETS, open_dataset
+from data.adapters import DATASETS
 from data.adapters.card import Card, Says
 from data.protocols import protocols_of
 from data.relevance import RELEVANCES
@@ -87,7 +87,7 @@ def _by_kind(
     evaluate: EvaluatePlan,
 ) -> EvaluatePlan:
     """EVALUATE, by the protocol of KIND, whose word is WORD."""
-    opened = open_dataset(source.dataset, source.root, source.options)
+    opened = source.opened()
     splits = tuple(opened.options.splits or opened.options.choices(opened.card.splits))
     teaching = train.split or ("train" if "train" in splits else "")
     others = tuple(name for name in splits if name != teaching) if teaching in splits else ()

@@ -45,7 +45,7 @@ def told_of(name: str, told: Protocol) -> dict[str, Any]:
     return {
         "name": name,
         "dataset": told.dataset,
-        **{one: picked(getattr(told, one)) for one in SETS},
+        **{one: picked(getattr(told, one), told.objects) for one in SETS},
         "sizes as stated": sizes(told),
         "relevant": told.relevance,
         "tree": ", ".join(f"{name} in {group}" for name, group in told.parents.items()),
@@ -63,11 +63,12 @@ def refusal(told: Protocol) -> str:
     return f"It {why.rstrip('.')}." if why else ""
 
 
-def picked(pick: Pick | None) -> str:
-    """Which pictures PICK takes, in words."""
+def picked(pick: Pick | None, objects: str = "") -> str:
+    """Which pictures, or OBJECTS in them, PICK takes, in words."""
     if pick is None:
         return "none of this dataset"
-    words = [" and ".join(pick.splits) or "all splits"]
+    of = f"{objects} of " if objects in ("boxes", "grid") else ""
+    words = [of + (" and ".join(pick.splits) or "all splits")]
     if pick.labels != "all":
         words.append("with a label" if pick.labels == "some" else f"of {pick.labels} labels")
     if pick.each:
@@ -125,7 +126,7 @@ def _lines(protocols: Iterable[tuple[str, Protocol]]) -> Iterable[list[Any]]:
     for name, told in protocols:
         yield [
             name,
-            *(picked(getattr(told, one)) for one in SETS),
+            *(picked(getattr(told, one), told.objects) for one in SETS),
             sizes(told),
             told.relevance,
             told.own.replace("_", " "),

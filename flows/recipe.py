@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from data.adapters import DATASETS, open_dataset
 from data.plan import Plan
 from data.taxonomy import Retrieval, unknown
 from flows.agreement import check_protocol
@@ -64,7 +63,7 @@ class Recipe(Plan):
     @field_validator("source")
     @classmethod
     def _readable(cls, source: SourcePlan) -> SourcePlan:
-        open_dataset(source.dataset, source.root, source.options)  # reads nothing
+        source.opened()  # reads nothing
         return source
 
     @field_validator("evaluate")
@@ -77,7 +76,7 @@ class Recipe(Plan):
 
     @model_validator(mode="after")
     def _teachable(self) -> "Recipe":
-        card = DATASETS[self.source.dataset].card
+        card = self.source.opened().card
         check_annotations(
             self.train.supervision, card.annotations, self.source.dataset, card.supervisions
         )

@@ -243,11 +243,11 @@ def thumbnail(content: bytes, side: int = 112) -> str:
     return PICTURE + base64.b64encode(out.getvalue()).decode()
 
 
-def drawn(metric: Metric) -> Chart | None:
-    """METRIC over the versions up to the candidate; None below two of them."""
+def drawn(metric: Metric, now: str = "tonight") -> Chart | None:
+    """METRIC over the versions up to the candidate, that of NOW; None below two of them."""
     marks = list(metric.history)
     if metric.candidate is not None:
-        marks.append(("tonight", metric.candidate))
+        marks.append((now, metric.candidate))
     ends = None if metric.low is None or metric.high is None else (metric.low, metric.high)
     return chart(marks, ends)
 

@@ -18,18 +18,23 @@ Vectors = np.ndarray[Any, np.dtype[Any]]
 
 
 def nearest_codes(
-    dataset: lance.LanceDataset, queries: Vectors, k: int, columns: list[str]
+    dataset: lance.LanceDataset,
+    queries: Vectors,
+    k: int,
+    columns: list[str],
+    mask: Vectors | None = None,
 ) -> list[pa.Table]:
     """COLUMNS and ``_distance`` of the K rows of DATASET nearest to each of QUERIES, nearest first.
 
     A distance is 1 - cos of the query and the row's bits as -1 and +1, in [0, 2]. Rows at the same
-    distance come in the order of the index.
+    distance come in the order of their keys, which must be among the columns.
 
     Args:
         dataset: a version of an index of binary descriptors of L bits.
         queries: (Q, L) float, the features whose signs would be a descriptor.
         k: how many rows.
         columns: of the rows.
+        mask: (N,) bool, which rows may answer; all if None.
 
     Raises:
         ValueError: a query holds NaN or infinite values.
@@ -37,11 +42,14 @@ def nearest_codes(
     asked = prepared(queries, "cosine")
     best = Nearest(len(asked), k)
     for batch in streamed(dataset, [VECTOR], STREAMED_ROWS):
-        best.see(between(asked, directions_of(vectors_of(batch[VECTOR])), "cosine"))
-    rows, apart, _ = best.found()
+        apart = between(asked, directions_of(vectors_of(batch[VECTOR])), "cosine")
+        out = None if mask is None else ~mask[best.seen : best.seen + len(batch)]
+        best.see(apart, excluded=None if out is None else np.tile(out, (len(asked), 1)))
+    rows, distances, _ = best.found()
     answers = []
-    for places, far in zip(rows, apart, strict=True):
+    for places, far in zip(rows, distances, strict=True):
         there = places >= 0
         found = rows_at(dataset, places[there].tolist(), columns)
-        answers.append(found.append_column("_distance", pa.array(far[there])))
+        found = found.append_column("_distance", pa.array(far[there]))
+        answers.append(found.sort_by([("_distance", "ascending"), ("key", "ascending")]))
     return answers

@@ -10,11 +10,13 @@ import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from PIL import Image, ImageOps
+from PIL import Image
 
+from data.cutouts import shown
 from data.indexes import VECTOR, encoder_of, metric_of, vectors_of
 from data.plan import digest_of
 from data.probing import Probing
+from data.regions import Region
 from data.store import Store
 from tasks.depth import Rows
 from tasks.made import Made, described, whole
@@ -150,15 +152,8 @@ def _places(keys: pa.Array, among: pa.Array) -> Array:
 def cut(content: bytes, side: int, box: Mapping[str, float]) -> bytes:
     """What BOX (x, y, width, height in pixels of the stored image) shows of CONTENT, as PNG.
 
-    Corners are rounded to whole pixels, what lies beyond the picture is left away, and the rest is
-    turned upright as every picture is. SIDE, of what the encoder will see, decides nothing.
+    SIDE, of what the encoder will see, decides nothing.
     """
-    picture = Image.open(io.BytesIO(content))
-    left, top = max(round(box["x"]), 0), max(round(box["y"]), 0)
-    right = min(round(box["x"] + box["width"]), picture.width)
-    bottom = min(round(box["y"] + box["height"]), picture.height)
-    shown = picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
-    shown = ImageOps.exif_transpose(shown)
     out = io.BytesIO()
-    shown.convert("RGB").save(out, "PNG", compress_level=1)
+    shown(Image.open(io.BytesIO(content)), Region.of(box)).save(out, "PNG", compress_level=1)
     return out.getvalue()

@@ -42,6 +42,7 @@ def measured(
     load: Load,
     started: float,
     beside: Sequence[str] | None = None,
+    probing: Probing | None = None,
 ) -> Scores:
     """How well the index version PLACE searches by captions, as PLAN says, and PRODUCTION.
 
@@ -55,7 +56,6 @@ def measured(
     nothing = Scores(plan.title, protocol.metric, {}, against=str(production or ""))
     try:
         asked = captions(store, dataset, version, plan.name, protocol, plan.queries)
-        probing = production.probing_of(place[0]) if production else None
         ours = _Version(store, place, asked, load, probing)
     except ValueError as error:  # a gate holds what could not be computed
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))

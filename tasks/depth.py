@@ -18,6 +18,7 @@ from models.distances import Metric, between, differing, prepared, words_of
 from models.levels import Levels
 from models.measures import Measure
 from tasks.crew import cores
+from tasks.parts import Parts
 from tasks.queries import Array
 from tasks.ranking import TOP
 from tasks.reranked import Reranked
@@ -104,6 +105,7 @@ def depth(
     judged: Judged,
     measures: Sequence[Measure],
     again: Reranked | None = None,
+    parts: Parts | None = None,
 ) -> Depth:
     """The MEASURES of the queries ASKED over all ranks of ROWS.
 
@@ -114,43 +116,50 @@ def depth(
         judged: which rows answer which query.
         measures: what is computed.
         again: what puts the first answers of each query into another order; None: nothing.
+        parts: which rows are parts of one picture, and so one answer; None: each is its own.
     """
     size = max(1, PAIRS // max(1, rows.count))
     size = min(size, CODES) if rows.bits else size
     queries = rows.prepared(asked)
     blocks = [slice(start, start + size) for start in range(0, len(queries), size)]
+    first = images if parts is None else parts.first(images)
 
     def block(here: slice) -> tuple[list[list[Array]], list[list[Array]], Array, Array]:
         grades, top = judged.grades(here), judged.truth.top
+        may = grades <= top
         if rows.bits:
             apart = differing(queries[here], rows.vectors)
-            levels = [Levels.of_codes(apart, grades, top, rows.bits)]
-            bounds = (np.cumsum(levels[0].counts, axis=1) < TOP).sum(axis=1)
         else:
             apart = between(queries[here], rows.vectors, rows.metric)
-            levels = _levels(apart, grades, top)
-            bounds = _bounds(apart, grades <= top)
-        parts = plain = [[one.part(some) for one in measures] for some in levels]
+        of, good = parts.of_pictures(apart, grades) if parts else (apart, grades)
+        if rows.bits:
+            levels = [Levels.of_codes(of, good, top, rows.bits)]
+            bounds = (np.cumsum(levels[0].counts, axis=1) < TOP).sum(axis=1)
+        else:
+            levels = _levels(of, good, top)
+            bounds = _bounds(of, good <= top)
+        told = plain = [[one.part(some) for one in measures] for some in levels]
         if again is not None:
             numbers = range(len(queries))[here]
             apart = np.stack(
                 [
-                    again.apart(number, asked[number], rows, distances, may, images)
-                    for number, distances, may in zip(numbers, apart, grades <= top, strict=True)
+                    again.apart(number, asked[number], rows, distances, those, images)
+                    for number, distances, those in zip(numbers, apart, may, strict=True)
                 ]
             )
-            bounds = _bounds(apart, grades <= top)
-            parts = [[one.part(some) for one in measures] for some in _levels(apart, grades, top)]
-        answers = _nearest(apart, grades <= top, bounds, images)
-        right = (answers >= 0) & (np.take_along_axis(grades, np.maximum(answers, 0), axis=1) > 0)
-        return parts, plain, answers, right
+            of = parts.of_pictures(apart, grades)[0] if parts else apart
+            bounds = _bounds(of, good <= top)
+            told = [[one.part(some) for one in measures] for some in _levels(of, good, top)]
+        answers = _nearest(of, good <= top, bounds, first)
+        right = (answers >= 0) & (np.take_along_axis(good, np.maximum(answers, 0), axis=1) > 0)
+        return told, plain, parts.rows_of(answers, apart) if parts else answers, right
 
     with one_thread(), ThreadPoolExecutor(cores()) as pool:
         done = list(pool.map(block, blocks))
 
-    def joined(parts: list[list[Array]]) -> dict[str, Array]:
+    def joined(told: list[list[Array]]) -> dict[str, Array]:
         return {
-            one.name: one.joined([part[number] for part in parts])
+            one.name: one.joined([part[number] for part in told])
             for number, one in enumerate(measures)
         }
 

@@ -75,10 +75,10 @@ def evaluate(
             load or _load,
             started,
             beside,
+            candidate.probing,
         )
-    probing = production.probing_of(candidate.table) if production else None
     opened = index_table(store, candidate.table).open(candidate.version)
-    held = [holding(opened, plan.split, probing)]
+    held = [holding(opened, plan.split, candidate.probing)]
     notes: list[str] = []
     if production:
         try:

@@ -14,6 +14,7 @@ from data.indexes import VECTOR, metric_of, nearest, vectors_of
 from data.probing import Probing
 from data.tables import STREAMED_ROWS, rows_at, streamed
 from models.distances import Metric, Nearest, prepared
+from tasks.adc import nearest_codes
 from tasks.words import Words
 
 Vectors = np.ndarray[Any, np.dtype[Any]]
@@ -97,13 +98,18 @@ class Finder:
         """The N rows nearest to each of QUERIES (Q, width), all rows where there are no more.
 
         Args:
-            queries: descriptors as they are stored.
+            queries: descriptors as they are stored; of codes also real numbers (Q, 8 width), which
+                are compared with every row as `tasks.adc` does.
             n: how many.
             exact: compare with every row, whatever ANN index there is.
             vectors: whether the rows' descriptors are told too.
         """
         columns = [*COLUMNS, VECTOR] if vectors else list(COLUMNS)
-        if not self._listed and self.metric != "asmk":
+        if self.metric == "hamming" and queries.dtype != np.uint8:
+            mask = self.mask if self._whole else None
+            return nearest_codes(self.dataset, queries, n, columns, mask)
+        stored = self.metric == "cosine" or queries.dtype == np.uint8  # no others are compared here
+        if not self._listed and stored:
             return [self._compared(query, n).select([*columns, "_distance"]) for query in queries]
         answers = self._asked(queries, n, exact, columns)
         if not exact:  # an index that probes some partitions may hold back rows that are there

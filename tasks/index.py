@@ -105,6 +105,7 @@ def index(
         encoder=encoder,
         run=run,
         waiting=delta.waiting,
+        probing=probing,
     )
 
 

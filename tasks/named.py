@@ -20,6 +20,7 @@ from tasks.asymmetric import asked_otherwise
 from tasks.depth import Depth, depth
 from tasks.evaluate_plan import EvaluatePlan, RerankPlan, lost
 from tasks.health import has_ann
+from tasks.parts import Parts
 from tasks.probe import exact_probe, recall
 from tasks.queries import Array
 from tasks.ranking import ANN_RECALL, TOP, Ranked
@@ -43,6 +44,7 @@ def measured(
     load: Load,
     started: float,
     beside: Sequence[str] | None = None,
+    probing: Probing | None = None,
 ) -> Scores:
     """How well the index version PLACE searches by the named protocol of PLAN, and PRODUCTION.
 
@@ -59,6 +61,7 @@ def measured(
         load: gives an encoder by its digest, where a box is to be cut out and embedded.
         started: when the measuring began.
         beside: measures that are taken too; where given, what single queries are worth is kept.
+        probing: how the ANN index of PLACE is asked, where that was tuned.
 
     What cannot be asked, such as sets that the dataset is too small for, is said in the notes.
     """
@@ -72,7 +75,6 @@ def measured(
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     notes = []
     opened = index_table(store, place[0]).open(place[1])
-    probing = production.probing_of(place[0]) if production else None
     own = answering(store, dataset, opened, asked, load, plan.scales, probing)
     try:
         versions = [asked_otherwise(store, dataset, own, asked, plan, load)]
@@ -81,8 +83,8 @@ def measured(
     if production:
         try:
             opened = index_table(store, production.table).open(production.version)
-            probing = production.probing
-            other = answering(store, dataset, opened, asked, load, plan.scales, probing)
+            theirs = production.probing
+            other = answering(store, dataset, opened, asked, load, plan.scales, theirs)
             other = asked_otherwise(store, dataset, other, asked, plan, load)
             if why := _unanswerable(other, plan):
                 notes.append(f"Production could not be asked: {why}")
@@ -190,17 +192,17 @@ def _depth(
     again: Reranked | None,
 ) -> Depth:
     """The MEASURES of the queries ASKING among the rows HELD, (Q,) each; NaN of the others."""
-    places = pa.array(version.places[held])
+    keys = asked.database.take(pa.array(version.places[held]))
     who = np.flatnonzero(asking)
     if not len(who) or not held.any():
         nothing, none = np.full(len(asking), np.nan), np.full((len(asking), TOP), -1)
         return Depth({one.name: nothing for one in measures}, none, none >= 0)
-    judged = asked.truth.of(who.tolist()).among(
-        asked.database.take(places), asked.labels.take(places)
-    )
+    labels = asked.labels.take(pa.array(version.places[held]))
+    judged = asked.truth.of(who.tolist()).among(keys, labels)
     rows = version.rows if held.all() else version.rows.only(held)
+    parts = Parts.of(keys) if asked.protocol.per_image else None
     again = again and again.of(who)
-    found = depth(rows, version.images[held], version.vectors[who], judged, measures, again)
+    found = depth(rows, version.images[held], version.vectors[who], judged, measures, again, parts)
     numbers = np.append(np.flatnonzero(held), -1)  # of a row among all that the version holds
     answers = np.full((len(asking), TOP), -1)
     answers[who] = numbers[found.answers]

@@ -6,21 +6,28 @@ option by which a person says it (`asked_with`).
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from data.conditions import Where
+from data.cutouts import cutouts
 from data.indexes import VECTOR
+from data.regions import part_of
 from data.taxonomy import choose
 from models.pixels import BadImage
 from models.reranking import Reranking
 
 if TYPE_CHECKING:
+    import torch
+
     from tasks.search import Searcher
 
 Vectors = np.ndarray[Any, np.dtype[Any]]
+
+REAL: Final = "real"
+"""The form of an image that is not made into bits before it asks."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,16 @@ def descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
 
 def _images(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     """The descriptors of queries whose content is an image's bytes."""
+    return searcher.embedder.describe(_features(searcher, queries))
+
+
+def _reals(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The features (Q, D) of images, before they would become descriptors."""
+    return np.asarray(_features(searcher, queries).numpy(), np.float32)
+
+
+def _features(searcher: "Searcher", queries: Sequence[Query]) -> "torch.Tensor":
+    """The features (Q, D) of queries whose content is an image's bytes."""
     import torch
 
     embedder = searcher.embedder
@@ -166,7 +183,38 @@ def _images(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
             pixels.append(embedder.pixels(query.content))
         except BadImage as error:
             raise BadQuery(query, error) from error
-    return embedder.describe(embedder.features(torch.stack(pixels)))
+    return embedder.features(torch.stack(pixels))
+
+
+def _sketches(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The descriptors of queries whose content is a drawing's bytes, as a clean sheet."""
+    from tasks.sketch import clean_sheet
+
+    sheets: list[Query] = []
+    for query in queries:
+        try:
+            sheets.append(replace(query, content=clean_sheet(query.content)))
+        except BadImage as error:
+            raise BadQuery(query, error) from error
+        except ValueError as error:
+            name = query.said or "The query"
+            raise ValueError(f"{name} cannot be searched for: {error}.") from error
+    return _images(searcher, sheets)
+
+
+def _regions(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
+    """The descriptors of queries whose content is an image's bytes and a region of it."""
+    parts = []
+    for query in queries:
+        said = part_of(query.said, query.content[1]) if query.said else ""
+        parts.append(Query("image", _shown(query), said))
+    return _images(searcher, parts)
+
+
+def _shown(query: Query) -> bytes:
+    """What the region of QUERY shows, as a file."""
+    content, region = query.content
+    return next(cutouts(content, [region]))
 
 
 def _texts(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
@@ -189,6 +237,13 @@ def _descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
 
 FORMS: Final[Mapping[str, Form]] = {
     "image": Form("an image's bytes", _images, lambda query: bytes(query.content)),
+    "sketch": Form("a drawing's bytes, of whatever pen and paper", _sketches),
+    "region": Form("an image's bytes, and a region of it that asks", _regions, _shown),
+    REAL: Form(
+        "an image's bytes, whose real numbers ask an index of binary codes",
+        _reals,
+        lambda query: bytes(query.content),
+    ),
     "text": Form("words that say what is to be seen", _texts),
     "descriptor": Form("a descriptor (width,) of the index's encoder", _descriptors),
 }

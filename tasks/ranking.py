@@ -11,7 +11,7 @@ from models import metrics
 from models.levels import Levels
 from models.measures import Measure, measure
 from tasks.health import has_ann
-from tasks.queries import Array, Holding, Protocol, Queries
+from tasks.queries import Array, Holding, Queries
 from tasks.sweep import Found, Gallery, sweep
 
 TOP: Final = 10
@@ -43,7 +43,7 @@ class Ranked:
     plain: dict[str, Array] = field(default_factory=dict)
 
 
-def headline(protocol: Protocol, k: int) -> str:
+def headline(protocol: str, k: int) -> str:
     """The name of the metric by which PROTOCOL is judged at K ranks."""
     return f"map@{k}[min]" if protocol == "labels" else f"mrr@{k}"
 
@@ -136,7 +136,7 @@ def _distinct(views: Sequence[Array]) -> list[tuple[Array, list[int]]]:
     return found
 
 
-def measures_of(protocol: Protocol, k: int) -> list[Measure]:
+def measures_of(protocol: str, k: int) -> list[Measure]:
     """What is measured at K ranks by PROTOCOL, the headline first."""
     beside = ("p@10", "cmc@1") if protocol == "labels" else ("cmc@1", "cmc@10")
     return [measure(name) for name in (headline(protocol, k), *beside)]

@@ -1,16 +1,18 @@
 """Scan: what a source lists, streamed into the workspace in waves; no image is read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from data.adapters import open_dataset
+from data.adapters.base import Dataset
+from data.adapters.regions import Objects
 from data.database import asking
 from data.plan import Plan
 from data.sample import LISTING
@@ -26,6 +28,25 @@ class SourcePlan(Plan):
     dataset: str = Field(description="the adapter: folder, list, tars, cifar10, …")
     root: str = Field(description="a path or URL")
     options: dict[str, Any] = Field(default={}, description="what else the adapter takes")
+    objects: Objects | None = Field(
+        default=None,
+        description="rows are parts of the pictures: boxes, grid, or {of: boxes, least: 32}",
+    )
+
+    later: ClassVar[Mapping[str, Any]] = {"objects": None}
+
+    @field_validator("objects", mode="before")
+    @classmethod
+    def _in_a_word(cls, told: Any) -> Any:
+        return {"of": told} if isinstance(told, str) else told
+
+    def opened(self) -> Dataset:
+        """The source itself; nothing is read before it is asked.
+
+        Raises:
+            ValueError: an unknown dataset, option or split; names the choices.
+        """
+        return open_dataset(self.dataset, self.root, self.options, self.objects)
 
 
 class ScanPlan(Plan):
@@ -52,7 +73,7 @@ def scan(source: SourcePlan, plan: ScanPlan, workspace: Path) -> Iterator[Path]:
     """
     folder = workspace / "listing"
     folder.mkdir(parents=True, exist_ok=True)
-    listing = open_dataset(source.dataset, source.root, source.options).listing()
+    listing = source.opened().listing()
     waves: list[Path] = []
     for batches in _waves(_checked(listing), plan.wave):
         path = folder / f"wave-{len(waves):06d}.parquet"

@@ -17,6 +17,7 @@ from data.lineage import (
     lineage_of,
 )
 from data.manifest import manifest
+from data.probing import Probing
 from data.store import Store
 
 DATASET_TAG: Final = "dataset-"
@@ -40,6 +41,7 @@ class Candidate:
         encoder: the encoder's digest.
         run: the run that asked for it.
         waiting: keys of the deferred images, the first thousand.
+        probing: how its ANN index is asked, where that was tuned.
     """
 
     table: str
@@ -54,6 +56,7 @@ class Candidate:
     encoder: str = ""
     run: str = ""
     waiting: tuple[str, ...] = ()
+    probing: Probing | None = None
 
 
 def seal(

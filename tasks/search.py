@@ -17,9 +17,10 @@ from data.store import Store
 from models.distances import prepared
 from models.reranking import Pictures, check_metric
 from tasks.finding import Finder, Vectors
-from tasks.question import FORMS, Query, Question, descriptors
+from tasks.question import FORMS, REAL, Query, Question, descriptors
 from tasks.refine import First, varied, within
 from tasks.rerank import StoredPictures, reranked
+from tasks.spaces import MixedEncoders, check_space
 from tasks.versions import previous, resolve, sealed_numbers
 
 if TYPE_CHECKING:
@@ -46,10 +47,6 @@ _WHOLE: Final = {"hamming": ("packed bits", "uint8"), "asmk": ("visual words", "
 """What an index whose descriptors are no real numbers holds, and in which type."""
 
 
-class MixedEncoders(ValueError):
-    """A query of one encoder was put to an index of another."""
-
-
 class Searcher:
     """One index version, ready to be asked.
 
@@ -57,14 +54,14 @@ class Searcher:
         store: where it lies.
         table: the index table's name.
         version: a sealed version of it.
-        embedder: the index's encoder if it is loaded already; else it is loaded from the store when
-            the first image is asked for.
+        embedder: the index's encoder if it is loaded already, or one that was trained to be
+            compatible with it; else it is loaded from the store when the first image is asked for.
         probing: how its ANN index is asked, where that was tuned: `Alias.probing`.
 
     Raises:
         FileNotFoundError: there is no such table or version.
         ValueError: the version was never sealed, so nothing says what it holds.
-        MixedEncoders: EMBEDDER is not the encoder that made the index.
+        MixedEncoders: EMBEDDER is not the encoder that made the index, nor fits it.
     """
 
     def __init__(
@@ -88,9 +85,9 @@ class Searcher:
         self._narrowed: tuple[Where, Finder] | None = None
         self.metric, self.rows = self.finder.metric, self.finder.rows
         self.width: int = self.dataset.schema.field(VECTOR).type.list_size
-        _check_encoder(f"{table}@{version}", encoder_of(self.dataset.schema), lineage.encoder)
+        check_space(f"{table}@{version}", encoder_of(self.dataset.schema), lineage.encoder)
         if embedder is not None:
-            _check_encoder(f"{table}@{version}", lineage.encoder, embedder.digest)
+            check_space(f"{table}@{version}", lineage.encoder, embedder.digest, embedder.card)
             self.__dict__["embedder"] = embedder
 
     @cached_property
@@ -211,14 +208,37 @@ class Searcher:
                 "and only an index of binary descriptors has them. Leave it out."
             )
         check_metric(question.rerank, self.metric)
+        if any(query.form == REAL for query in (*question.like, *question.unlike)):
+            self._may_be_real(question)
+        if question.several and any(step.wants == "pictures" for step in question.rerank):
+            raise ValueError(
+                "This re-ranking compares with one picture: ask with each by itself, and with "
+                "nothing that is not wanted."
+            )
         if question.rerank and question.several and self.metric != "cosine":
             raise ValueError(
                 f"Re-ranking compares with one query, and by {self.metric} several have no mean: "
                 "ask with each by itself."
             )
 
+    def _may_be_real(self, question: Question) -> None:
+        """Return if real numbers can ask QUESTION of the index."""
+        if self.metric != "hamming":
+            raise ValueError(
+                f"{self.lineage.table} compares by {self.metric}: real numbers ask binary codes "
+                "otherwise than codes do, and here they would not. Leave it out."
+            )
+        if question.several or question.rerank or question.radius is not None:
+            raise ValueError(
+                "Real numbers ask binary codes one picture at a time, without a re-ranking and "
+                "without a radius in bits: leave these out."
+            )
+
     def _checked(self, vectors: Vectors) -> Vectors:
-        """VECTORS in the stored type."""
+        """VECTORS in the stored type; real numbers that ask codes stay what they are."""
+        real = self.metric == "hamming" and vectors.dtype == np.float32
+        if real and self.rows and vectors.shape[1:] == (8 * self.width,):
+            return vectors
         if vectors.ndim != 2 or vectors.shape[1] != self.width:
             raise ValueError(
                 f"Query descriptors must be (Q, {self.width}) for {self.lineage.table} but are "
@@ -252,15 +272,6 @@ def _first(finder: Finder, question: Question, like: Vectors, unlike: Vectors, n
         vectors = question.apart is not None or bool(question.rerank)
         found = finder.nearest(like, n, exact=exact, vectors=vectors)[0]
     return found if question.radius is None else within(found, question.radius)
-
-
-def _check_encoder(index: str, made_by: str, other: str) -> None:
-    if made_by != other:
-        raise MixedEncoders(
-            f"{index} was made by encoder {made_by[:12] or 'unknown'}, the query by "
-            f"{other[:12] or 'unknown'}: distances between them mean nothing. Search with the "
-            f"index's own encoder, or index the images with the other."
-        )
 
 
 def _answer(found: pa.Table) -> pa.Table:

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from data.adapters import open_dataset
 from data.adapters.base import Dataset
 from data.digests import Digests
 from data.manifest import (
@@ -168,7 +167,7 @@ def _reader(
     return Reader(
         store,
         dataset,
-        open_dataset(source.dataset, source.root, source.options),
+        source.opened(),
         known_digests(store, dataset, version, known),
         write,
     ).resolve

@@ -24,6 +24,7 @@ from data.adapters.mnist import Mnist
 from data.adapters.nuswide import Nuswide
 from data.adapters.pix2pix import Pix2Pix
 from data.adapters.qmul_chairs import QmulChairs
+from data.adapters.regions import Objects, Regions
 from data.adapters.roxford5k import Roxford5k
 from data.adapters.rparis6k import Rparis6k
 from data.adapters.sketchy import Sketchy
@@ -74,10 +75,16 @@ DATASETS: Final[Mapping[str, type[Dataset]]] = {
 }
 
 
-def open_dataset(name: str, root: str, options: Mapping[str, Any]) -> Dataset:
+def open_dataset(
+    name: str, root: str, options: Mapping[str, Any], objects: Objects | None = None
+) -> Dataset:
     """The source that NAME, ROOT and OPTIONS stand for; nothing is read before it is asked.
 
+    With OBJECTS its items are parts of the pictures, and not the pictures.
+
     Raises:
-        ValueError: an unknown dataset, option or split; names the choices.
+        ValueError: an unknown dataset, option or split, or boxes of what has none; names the
+            choices.
     """
-    return choose(DATASETS, name, "dataset")(root, **options)
+    whole = choose(DATASETS, name, "dataset")(root, **options)
+    return Regions(whole, objects) if objects else whole

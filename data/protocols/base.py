@@ -85,12 +85,20 @@ class Protocol(Plan):
         retrieval: the kind of retrieval that says how it is measured, where no paper does.
         parents: where relevance is hierarchical, the group above each label or group, ``dog:
             animal``; what is not named lies as its name says, ``animal/dog``, or below the root.
+        objects: what a row is: a whole picture, where empty; a box, or a region of a grid.
+        per_image: rows that are parts of one picture are one answer, as near as the nearest of them
+            and as good as the best.
 
     Raises:
         ValueError: a group stands above itself, or there are groups that nothing asks for.
     """
 
-    later: ClassVar[Mapping[str, Any]] = {"retrieval": None, "parents": {}}
+    later: ClassVar[Mapping[str, Any]] = {
+        "retrieval": None,
+        "parents": {},
+        "objects": "",
+        "per_image": False,
+    }
 
     dataset: str
     queries: Pick
@@ -112,6 +120,8 @@ class Protocol(Plan):
     seed: str = "nightjar 1"
     retrieval: Retrieval | None = None
     parents: dict[str, str] = Field(default_factory=dict)
+    objects: Literal["", "boxes", "grid"] = ""
+    per_image: bool = False
 
     @field_validator("parents")
     @classmethod

@@ -135,6 +135,7 @@ def evaluate(
 ) -> None:
     """Measure how well an index version searches, and another on the same queries."""
     told, store = the_recipe(recipe), the_store()
+    from data.aliases import Alias
     from data.indexes import index_table
     from data.lineage import lineage_of
     from data.manifest import manifest
@@ -147,10 +148,19 @@ def evaluate(
     lineage = lineage_of(rows)
     held = lineage.dataset_version if lineage else manifest(store, told.dataset).open().version
     deferred = lineage.deferred if lineage else 0
-    candidate = Candidate(table, version, rows.count_rows(), 0, 0, deferred, dataset_version=held)
+    candidate = Candidate(
+        table,
+        version,
+        rows.count_rows(),
+        0,
+        0,
+        deferred,
+        dataset_version=held,
+        probing=Alias(store, told.name).probing((table, version)),
+    )
     other = _other(store, told.name, against, (table, version))
     if html:
-        from flows.evaluation import BESIDE, gather, page
+        from flows.evaluation import BESIDE, gather, page, told_of
 
         if lineage is None:
             raise Misuse(f"{table}@{version} was never sealed: nothing says what it holds.")
@@ -158,7 +168,8 @@ def evaluate(
     scores = measure(store, candidate, other, told.dataset, told.evaluate, beside=wanted)
     if html and lineage:
         html.write_text(page(gather(store, told, lineage, scores, other)))
-    found = {name: value for name, value in scores.candidate.items() if name not in (wanted or ())}
+    names = told_of(told.evaluate, scores) if html else [*scores.candidate]
+    found = {name: scores.candidate[name] for name in names}
     if metrics:
         show.to_file(metrics, show.with_protocol(scores.protocol, found))
     if json:
@@ -181,7 +192,7 @@ def _other(store: "Store", recipe: str, word: str, place: tuple[str, int]) -> "P
     """The index version that WORD means, to compare PLACE with; None where it is PLACE itself."""
     from data.aliases import Alias, Pointer
     from tasks.promote import now
-    from tasks.search import resolve
+    from tasks.versions import resolve
 
     alias = Alias(store, recipe)
     if word == "production":

@@ -82,9 +82,9 @@ def tune(
         )
     from data.aliases import Alias
     from data.indexes import index_table
-    from tasks.search import resolve
     from tasks.tune import keep
     from tasks.tune import tune as tuned
+    from tasks.versions import resolve
 
     table, version = resolve(store, told.name)
     pointer = Alias(store, told.name).current()

@@ -1,20 +1,27 @@
 """The verb that asks an index: search."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from data.taxonomy import unknown
 from flows.cli import show
 from flows.cli.app import Json, RecipeOption, app, the_bytes, the_recipe, the_store
 from flows.cli.exits import Misuse
 
 if TYPE_CHECKING:
     from data.conditions import Where
+    from data.store import Store
     from models.reranking import Reranking
+    from models.weights import Embedder
     from tasks.question import Query, Question
 
 Rows = list[dict[str, Any]]
+
+FILES: Final = ("image", "sketch")
+"""Forms of query that a file may be."""
 
 
 @app.command()
@@ -23,6 +30,22 @@ def search(
     images: Annotated[
         list[str] | None, typer.Argument(metavar="IMAGE", help="Image files.")
     ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Ask with this part of the IMAGE, in pixels, or in percent: percent:25,25,50,50.",
+        ),
+    ] = None,
+    by_image: Annotated[
+        bool, typer.Option("--by-image", help="Of an index of boxes: each image once, by its best.")
+    ] = False,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--as", metavar="FORM", help="What the files are: image; or sketch, a drawing."
+        ),
+    ] = "image",
     together: Annotated[
         bool, typer.Option("--together", help="One answer to all images: what is like all of them.")
     ] = False,
@@ -61,6 +84,15 @@ def search(
     labels: Annotated[
         str, typer.Option(help="Only images with these labels: 'dog and not (cat or car)'.")
     ] = "",
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="ENCODER", help="Describe the query by this one, trained to fit the index's."
+        ),
+    ] = "",
+    real: Annotated[
+        bool, typer.Option("--real", help="Ask binary codes with real numbers; exact.")
+    ] = False,
     at: Annotated[
         str, typer.Option(help="An index version, a run, or @prev; production if left out.")
     ] = "production",
@@ -71,7 +103,8 @@ def search(
 
     Without either: those that are typical of what --where and --labels leave.
     """
-    asked, away = asked_with(images or (), text or ()), _images(unlike or ())
+    asked = asked_with(images or (), form, real, text or (), box or ())
+    away = _images(unlike or ())
     among = condition(where, labels)
     if not asked and among is None:
         raise Misuse(
@@ -82,8 +115,9 @@ def search(
     from data.aliases import Alias
     from models.pixels import BadImage
     from tasks.among import unheld
+    from tasks.parts import images_found, located
     from tasks.question import Question
-    from tasks.search import Searcher
+    from tasks.search import MixedEncoders, Searcher
     from tasks.versions import resolve
 
     try:
@@ -106,9 +140,16 @@ def search(
     except ValueError as error:
         raise Misuse(str(error)) from error
     place = resolve(store, name, at)
-    searcher = Searcher(store, *place, probing=Alias(store, name).probing(place))
     try:
-        answers = [(_said(one), searcher.ask(one).to_pylist()) for one in questions]
+        other = _encoder(store, encoder) if encoder else None
+        searcher = Searcher(store, *place, other, Alias(store, name).probing(place))
+    except MixedEncoders as error:
+        if not encoder:  # nobody chose it: the index contradicts itself
+            raise
+        raise Misuse(str(error)) from error
+    try:
+        find = partial(images_found, searcher) if by_image else searcher.ask
+        answers = [(_said(one), located(find(one)).to_pylist()) for one in questions]
     except BadImage as error:
         raise Misuse(str(error)) from error
     if among is not None and not searcher.among(among).rows:
@@ -119,15 +160,31 @@ def search(
     tell(answers, json)
 
 
-def asked_with(images: Sequence[str], texts: Sequence[str] = ()) -> "list[Query]":
+def asked_with(
+    images: Sequence[str],
+    form: str = "image",
+    real: bool = False,
+    texts: Sequence[str] = (),
+    boxes: Sequence[str] = (),
+) -> "list[Query]":
     """What a person asks with: here a form of `tasks.question.FORMS` gets its option.
 
     Raises:
-        Misuse: a file cannot be read.
+        Misuse: a file cannot be read, files are of no such FORM, or BOXES are not one for each.
     """
     from tasks.question import Query
 
-    return [*_images(images), *(Query("text", words, words) for words in texts)]
+    if form not in FILES:
+        raise Misuse(unknown("form of query that is a file", form, FILES))
+    if real and form != "image":
+        raise Misuse(f"--real asks with an image's own numbers: leave --as {form} out.")
+    if boxes and (real or form != "image"):
+        raise Misuse(
+            "--box asks with a part of an image as the index sees it: leave --as and --real out."
+        )
+    said = [Query("text", words, words) for words in texts]
+    asked = _images(images, "real" if real else form)
+    return [*(_parts(asked, boxes) if boxes else asked), *said]
 
 
 def condition(where: str, labels: str) -> "Where | None":
@@ -151,6 +208,8 @@ def condition(where: str, labels: str) -> "Where | None":
 
 def tell(answers: Sequence[tuple[str, Rows]], json: bool) -> None:
     """Print ANSWERS, each to what was said; as JSON a list of rows, or of several such lists."""
+    from data.regions import parted
+
     if json:
         several = [{"query": said, "found": found} for said, found in answers]
         show.machine(answers[0][1] if len(answers) == 1 else several)
@@ -159,8 +218,10 @@ def tell(answers: Sequence[tuple[str, Rows]], json: bool) -> None:
         if len(answers) > 1:
             typer.echo(f"{said}:")
         scored = bool(found) and "score" in found[0]
-        head = ("rank", *(["score"] if scored else []), "distance", "key", "labels")
-        cells = [["" if row[name] is None else row[name] for name in head] for row in found]
+        which = ("image", "box") if any("box" in row for row in found) else ("key",)
+        head = ("rank", *(["score"] if scored else []), "distance", *which, "labels")
+        shown = [row | {"box": str(parted(row["key"])[1] or "")} for row in found]
+        cells = [["" if row[name] is None else row[name] for name in head] for row in shown]
         show.table(cells, head=head)
 
 
@@ -185,8 +246,43 @@ def _steps(said: str) -> "tuple[Reranking, ...]":
         raise Misuse(str(error)) from error
 
 
-def _images(paths: Sequence[str]) -> "list[Query]":
-    """The image files PATHS as queries."""
+def _images(paths: Sequence[str], form: str = "image") -> "list[Query]":
+    """The image files PATHS as queries of a FORM."""
     from tasks.question import Query
 
-    return [Query("image", the_bytes(path), path) for path in paths]
+    return [Query(form, the_bytes(path), path) for path in paths]
+
+
+def _parts(asked: "Sequence[Query]", boxes: Sequence[str]) -> "list[Query]":
+    """What those of ASKED show within BOXES, one for each.
+
+    Raises:
+        Misuse: they are not as many, or one is none.
+    """
+    from data.regions import Region
+    from tasks.question import Query
+
+    if len(boxes) != len(asked):
+        raise Misuse(
+            f"{len(boxes)} boxes are said, and {len(asked)} images: say --box once for each."
+        )
+    try:
+        regions = [Region.told(words) for words in boxes]
+    except ValueError as error:
+        raise Misuse(f"--box: {error}") from error
+    pairs = zip(asked, regions, strict=True)
+    return [Query("region", (one.content, region), one.said) for one, region in pairs]
+
+
+def _encoder(store: "Store", word: str) -> "Embedder":
+    """The encoder whose digest begins with WORD.
+
+    Raises:
+        Misuse: there is none in STORE, or several; names what there is.
+    """
+    from tasks.encoders import load_encoder, the_encoder
+
+    try:
+        return load_encoder(store, the_encoder(store, word))
+    except (FileNotFoundError, ValueError) as error:
+        raise Misuse(str(error)) from error

@@ -34,6 +34,7 @@ class Kind:
         command: what one types.
         cite: who says that it is retrieved so.
         refusal: why it cannot be asked yet, as the end of a sentence; empty where it can.
+        per_image: whether rows that are parts of one picture are one answer, its best.
     """
 
     about: str
@@ -50,6 +51,7 @@ class Kind:
     cite: str
     rerankings: tuple[str, ...] = ()
     refusal: str = ""
+    per_image: bool = False
 
     def protocol(
         self,
@@ -96,4 +98,5 @@ class Kind:
             also=self.also,
             defined=self.cite,
             own="absent" if split else "left_out",
+            per_image=self.per_image,
         )

@@ -13,10 +13,17 @@ UNTRAINED = {"epochs": 0}
 READS = {"supervision": "weakly_supervised", "method": "clip"}
 
 
-def read(dataset: str, evaluate: dict[str, Any], train: dict[str, Any], **options: Any) -> Recipe:
+def read(
+    dataset: str,
+    evaluate: dict[str, Any],
+    train: dict[str, Any],
+    objects: str | None = None,
+    **options: Any,
+) -> Recipe:
+    source = {"dataset": dataset, "root": "somewhere", "options": options, "objects": objects}
     said = {
         "name": "toy",
-        "source": {"dataset": dataset, "root": "somewhere", "options": options},
+        "source": source,
         "train": {"supervision": "self_supervised", **train},
         "evaluate": evaluate,
     }
@@ -37,11 +44,12 @@ def test_every_protocol_is_read_or_refused_for_what_it_asks_with(name: str) -> N
         recipe = read(told.dataset, {"protocol": name}, READS, **options)
         assert recipe.evaluate.named == told
         return
-    recipe = read(told.dataset, {"protocol": name}, UNTRAINED, **options)
+    objects = told.objects or None
+    recipe = read(told.dataset, {"protocol": name}, UNTRAINED, objects, **options)
     assert recipe.evaluate.named == told
     assert recipe.evaluate.title == name
     if told.train is not None:
-        taught = read(told.dataset, {"protocol": name}, {"protocol": name}, **options)
+        taught = read(told.dataset, {"protocol": name}, {"protocol": name}, objects, **options)
         assert taught.train.taught_by == told
 
 
@@ -88,3 +96,20 @@ def test_a_radius_is_no_headline_of_real_valued_descriptors() -> None:
         read("mnist", {"protocol": own}, {})
     recipe = read("mnist", {"protocol": own}, {"descriptor": "binary"})
     assert recipe.evaluate.name.startswith("own-")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "protocol", "objects", "said"),
+    [
+        ("coco", "coco-objects", None, "asks for boxes, .* are whole pictures: set .* to boxes"),
+        ("coco", "coco-objects", "grid", "the rows of the source are grid"),
+        ("mnist", "mnist", "grid", "whole pictures, and .* are grid: set .* to nothing"),
+        ("mnist", "auto", "boxes", "mnist knows no boxes of its pictures: say objects: grid"),
+        ("coco", "auto", "box", "source.objects.of: Input should be 'boxes' or 'grid'"),
+    ],
+)
+def test_a_protocol_of_boxes_is_put_to_boxes_and_no_other_is(
+    dataset: str, protocol: str, objects: str | None, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        read(dataset, {"protocol": protocol}, UNTRAINED, objects)

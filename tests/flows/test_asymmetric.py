@@ -1,5 +1,7 @@
 """A night whose queries are not described as the rows are, against brute force."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from typer.testing import Result
 
 from data.adapters import open_dataset
+from flows.cli import exits
 from flows.recipe import Recipe
 from tasks.train import load_encoder, train
 from tests.flows.album import TRAIN, Album
 from tests.flows.test_reindex_official import mnist
 
+Say = Callable[..., Result]
 Vectors = dict[str, np.ndarray[Any, Any]]
 
 
@@ -140,6 +145,7 @@ CODES = {"descriptor": "binary", "dimensions": 16}
         ({"real": True}, {"train": CODES}, "set retrieval: asymmetric"),
         ({"real": True, "protocol": "mnist"}, {}, r"set train: \{descriptor: binary\}"),
         ({"asked_by": "short"}, {}, "evaluate.asked_by"),
+        ({}, {"retrieval": "asymmetric"}, r"\{real: true\}.* or evaluate: \{asked_by: ENCODER\}"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(
@@ -147,3 +153,75 @@ def test_what_cannot_be_asked_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         read(evaluate, **more)
+
+
+def test_the_kind_asks_as_its_recipe_says() -> None:
+    told = read({"real": True}, retrieval="asymmetric", train=CODES).evaluate
+    assert told.real
+    assert told.title.startswith("asymmetric-")
+    assert told.title.endswith("(real-valued queries)")
+    assert (
+        read({"protocol": "mnist"}).evaluate.digest
+        == read({"protocol": "mnist", "real": False, "asked_by": ""}).evaluate.digest
+    )
+
+
+def asked(say: Say, *words: str) -> list[dict[str, Any]]:
+    result = say("search", "query.png", "--recipe", "toy.yaml", "-k", "5", "--json", *words)
+    assert result.exit_code == 0, result.stderr
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+def nearest(query: np.ndarray[Any, Any], rows: Vectors) -> list[tuple[float, str]]:
+    """The five rows nearest to QUERY by the cosine, ties by key."""
+    length = np.linalg.norm(query)
+    apart = {
+        key: 1 - float(query @ row / np.linalg.norm(row) / length) for key, row in rows.items()
+    }
+    return sorted((round(far, 5), key) for key, far in apart.items())[:5]
+
+
+@pytest.mark.parametrize("descriptor", ["real_valued", "binary"])
+def test_the_command_asks_with_another_encoder_and_with_real_numbers(
+    digits: Album, say: Say, descriptor: str
+) -> None:
+    digits.fields["train"] = TRAIN | {"descriptor": descriptor}
+    first = digits.night()
+    version = digits.lineage().dataset_version
+    small = learned(digits, "toy", version, compatible_with=first.encoder)
+    stranger = learned(digits, "toy", version, seed=5)
+    source = open_dataset("mnist", str(digits.folder / "official"), {})
+    sample = next(one for one in source.samples() if one.key.startswith("test/"))
+    (content,) = source.read([sample.uri])
+    assert isinstance(content, bytes)
+    (digits.folder / "query.png").write_bytes(content)
+    rows = features(digits, first.encoder)
+    mine = {name: features(digits, name)[sample.key] for name in (small, first.encoder)}
+
+    if descriptor == "real_valued":
+        found = asked(say, "--encoder", small[:12])
+        wanted = nearest(mine[small], rows)
+        assert say("search", "query.png", "-r", "toy.yaml", "--real").exit_code != 0
+    else:
+        rows = as_steps(rows)
+        found = asked(say, "--encoder", small[:12], "--real")
+        wanted = nearest(mine[small], rows)
+        own = asked(say, "--real")
+        far = [row["distance"] for row in own]
+        assert far == pytest.approx(
+            [one for one, _ in nearest(mine[first.encoder], rows)], abs=1e-4
+        )
+        bits = asked(say, "--encoder", small[:12])
+        assert {row["distance"] % 1 for row in bits} == {0.0}
+        refused = say("search", "query.png", "-r", "toy.yaml", "--real", "--radius", "3")
+        assert refused.exit_code != 0
+        assert "one picture at a time" in refused.stderr
+    assert [row["distance"] for row in found] == pytest.approx([far for far, _ in wanted], abs=1e-4)
+
+    result = say("search", "query.png", "-r", "toy.yaml", "--encoder", stranger)
+    assert result.exit_code == exits.USAGE
+    assert f"made by encoder {first.encoder[:12]}, the query by {stranger[:12]}" in result.stderr
+    result = say("search", "query.png", "-r", "toy.yaml", "--encoder", "0" * 12)
+    assert result.exit_code == exits.USAGE
+    assert f"No encoder {'0' * 12}" in result.stderr

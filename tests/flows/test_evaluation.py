@@ -35,6 +35,14 @@ def test_a_plot_puts_0_at_the_bottom_left_and_1_at_the_top_right() -> None:
     assert line.dots[1][2] == "0.250 at 0.5"
 
 
+def test_an_axis_ends_where_the_shares_do() -> None:
+    found = plot({"ours": [(0.01, 0.09), (0.03, 0.05)]})
+    assert found
+    assert [name for _, name in found.across] == ["0", "0.01", "0.02", "0.03", "0.04"]
+    assert [name for _, name in found.up] == ["0", "0.025", "0.05", "0.075", "0.1"]
+    assert found.lines[0].dots[1][:2] == (WIDE * 0.75, TALL / 2)
+
+
 def test_each_tenfold_takes_the_same_room_where_that_is_wanted() -> None:
     found = plot({"ours": [(1, 0.1), (10, 0.2), (100, 0.9)]}, logarithmic=True)
     assert found
@@ -150,7 +158,7 @@ def test_a_version_is_drawn_against_another(say: Say, two_encoders: Album) -> No
     headline = told["headline"]
     assert told["intervals"][headline][0] <= told["candidate"][headline]
     assert 0 < told["p"] <= 1
-    assert not set(BESIDE) & set(told["candidate"]) - {"p@10"}
+    assert set(BESIDE) & set(told["candidate"]) == {"p@10"}
     found = Page(out.read_text())
     assert found.unclosed == []
     for said in ("Classes, the worst first", "class3", "The worst queries", "The best queries",

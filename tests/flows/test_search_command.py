@@ -52,6 +52,13 @@ def distances(ask: Ask, word: str) -> dict[str, float]:
     return {row["key"]: row["distance"] for row in told(ask(word, "-k", "40", "--json"))}
 
 
+def test_a_file_may_be_a_drawing(ask: Ask) -> None:
+    assert len(told(ask("0", "--as", "sketch", "-k", "3", "--json"))) == 3
+    refused = ask("0", "--as", "skech")
+    assert refused.exit_code == exits.USAGE
+    assert "Did you mean 'sketch'?" in refused.stderr
+
+
 def test_pages_follow_each_other(ask: Ask) -> None:
     whole = told(ask("0", "-k", "8", "--json"))
     assert keys(whole)[0] == "class0/000.jpg"

@@ -96,6 +96,14 @@ def test_visual_words_are_not_compared_as_vectors(store: Store) -> None:
         asked.ask(Question((query,), rerank=steps("alpha_qe")))
 
 
+def test_where_no_row_is_near_enough_none_is_re_ranked(store: Store) -> None:
+    world = World(store, pa.uint8())
+    asked = searcher(world, 10)
+    query = Query.of(world.vector("0" * 12))
+    by = steps("alpha_qe+database_augmentation")
+    assert asked.ask(Question((query,), radius=0, rerank=by)) == SCORED.empty_table()
+
+
 def test_more_than_is_re_ranked_cannot_be_asked_for() -> None:
     by = steps("alpha_qe")
     with pytest.raises(ValueError, match="100 rows are re-ranked, and 101 are asked for"):
@@ -131,5 +139,7 @@ def test_a_step_that_looks_at_pictures_is_given_the_files_that_are_kept(life: "L
         assert -row["score"] == abs(len(content) - len(files[row["key"]]))
     with pytest.raises(ValueError, match="looks at pictures: ask with one, not with a descriptor"):
         asked.ask(replace(question, like=(Query.of(np.ones(16, np.float32)),)))
+    with pytest.raises(ValueError, match="compares with one picture: ask with each by itself"):
+        asked.ask(replace(question, like=(*question.like, *question.like)))
     held = StoredPictures(life.store, asked.lineage, ["class0/0000.jpg", "nothing"])
     assert (held(0), held(1)) == (files["class0/0000.jpg"], None)

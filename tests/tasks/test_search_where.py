@@ -84,6 +84,26 @@ def test_answers_are_the_nearest_of_those_that_satisfy_it(
             assert row["distance"] == pytest.approx(near[row["key"]], abs=4e-3)
 
 
+@pytest.mark.parametrize("listed", [finding.LISTED, 3])
+def test_real_numbers_ask_codes_among_those_that_satisfy_it(
+    store: Store, listed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "LISTED", listed)
+    world = World(store, pa.uint8())
+    world.write(pictures(40))
+    world.describe_all()
+    query = np.random.default_rng(3).standard_normal(128).astype(np.float32)
+    among = searcher(world).among(where("bytes < 10"))
+    found = among.nearest(query[None], 5)[0]
+    alike = {
+        key: (np.unpackbits(world.vector(digest)).astype(np.float32) * 2 - 1) @ query
+        for key, (digest, _, _) in world.said.items()
+        if int(key) < 10
+    }
+    nearest = sorted(alike, key=lambda key: -alike[key])
+    assert found["key"].to_pylist() == nearest[:5]
+
+
 @pytest.mark.parametrize("text", ["label = 'class 1'", "bytes < 10"])
 @pytest.mark.parametrize("listed", [finding.LISTED, 3])
 def test_several_queries_go_together_with_a_condition(

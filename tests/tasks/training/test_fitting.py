@@ -9,7 +9,6 @@ import torch
 
 from data.store import Store
 from models.weights import load
-from tasks.export import export
 from tasks.train import load_encoder, train
 from tasks.whiten import matching
 from tests.tasks.training.courses import Draw, fill, plan
@@ -92,16 +91,6 @@ def test_a_codebook_before_learning_is_found_for_a_learned_head_too(
     assert not torch.equal(
         found["pool.words"], tensors(store, train(store, "toy", version, again))["pool.words"]
     )
-
-
-def test_a_set_of_visual_words_is_not_exported(store: Store, version: int, tmp_path: Any) -> None:
-    wanted = plan(
-        descriptor="aggregated", pooling="asmk", pooling_options={"asmk": {"words": 8}}, epochs=0
-    )
-    digest = train(store, "toy", version, wanted)
-    with pytest.raises(ValueError, match="makes sets of visual words"):
-        export(store, digest, "torchscript", tmp_path / "x.pt")
-    assert not list(tmp_path.glob("x*"))
 
 
 class Killed(BaseException):
