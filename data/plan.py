@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 
 class Plan(BaseModel):
@@ -32,6 +32,23 @@ class Plan(BaseModel):
             if name not in self.later or value != self.later[name]
         }
         return digest_of(kept)
+
+
+class Kept(Plan):
+    """A plan whose text lies in files, or stands within other plans.
+
+    It is written as an earlier release wrote it, as long as it says no more than that could: the
+    same bytes, and the same digests of all that holds it.
+    """
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = write(self)
+        return {
+            name: value
+            for name, value in said.items()
+            if name not in self.later or value != self.later[name]
+        }
 
 
 def digest_of(value: object) -> str:

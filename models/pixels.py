@@ -7,17 +7,18 @@ result is upright RGB.
 
 import importlib.metadata
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, features
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
-from data.plan import Plan
+from data.plan import Kept
 
 if TYPE_CHECKING:
     import torch
@@ -107,8 +108,10 @@ def header(content: bytes) -> Header:
     return _header(content)[0]
 
 
-class Transform(Plan):
+class Transform(Kept):
     """What every picture goes through before an encoder sees it; part of the encoder's digest."""
+
+    later: ClassVar[Mapping[str, Any]] = {"see": "colours"}
 
     size: int = Field(default=64, ge=MIN_SIDE, le=1024, description="side of the square, pixels")
     fit: Literal["squash", "crop"] = Field(
@@ -141,14 +144,6 @@ class Transform(Plan):
 
             image = edges.halved(image)
         return image[0].contiguous()
-
-    @model_serializer(mode="wrap")
-    def _as_ever(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What is said of it; as in earlier releases where it sees what they saw."""
-        fields: dict[str, Any] = said(self)
-        if fields.get("see") == "colours":
-            del fields["see"]
-        return fields
 
 
 def decode(content: bytes, enough: int = 0) -> Pixels:

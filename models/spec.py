@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
-from data.plan import Plan
+from data.plan import Kept, Plan
 from data.taxonomy import DescriptorType, Network, choose
 from models.aggregation import BAGS
 from models.descriptors import DESCRIPTORS
@@ -63,7 +63,7 @@ class TextSpec(Plan):
     )
 
 
-class EncoderSpec(Plan):
+class EncoderSpec(Kept):
     """Everything but the weights that decides what an encoder makes of a picture, or of a text."""
 
     later: ClassVar[Mapping[str, Any]] = {"text": None}

@@ -217,10 +217,8 @@ def _network(spec: EncoderSpec, dimensions: int) -> Encoder:
 def save(encoder: Encoder, spec: EncoderSpec) -> bytes:
     """ENCODER as a safetensors file whose header holds SPEC; equal weights give equal bytes."""
     tensors = {name: value.cpu().contiguous() for name, value in encoder.state_dict().items()}
-    # what has no tower is told as ever: the same weights are the same bytes in every release
-    said = spec.model_dump_json(exclude={"text"} if spec.text is None else None)
     # one key of metadata: safetensors writes several in an order that changes from run to run
-    return safetensors.torch.save(tensors, {HEADER_KEY: said})
+    return safetensors.torch.save(tensors, {HEADER_KEY: spec.model_dump_json()})
 
 
 def digest_of(content: bytes) -> str:

@@ -5,14 +5,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import (
     Field,
-    SerializerFunctionWrapHandler,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
 from data.hierarchy import path_of
-from data.plan import Plan
+from data.plan import Kept, Plan
 from data.taxonomy import Retrieval
 
 Relevance = Literal[
@@ -54,7 +52,7 @@ class Pick(Plan):
         return bool(self.each or self.count)
 
 
-class Protocol(Plan):
+class Protocol(Kept):
     """One way to measure retrieval on a dataset, of which a number is worth only with its name.
 
     No query is in the database, unless `own` says so.
@@ -144,20 +142,6 @@ class Protocol(Plan):
                 "them: leave it out."
             )
         return self
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What it says, as an earlier release wrote it where it says no more than that could.
-
-        The digests of plans that hold a protocol would change otherwise, and with them the names
-        of encoders.
-        """
-        said = write(self)
-        return {
-            name: value
-            for name, value in said.items()
-            if name not in self.later or value != self.later[name]
-        }
 
     @property
     def is_drawn(self) -> bool:
