@@ -2,6 +2,7 @@
 
 from flows.cli import (
     benchmark,
+    captions,
     datasets,
     lab,
     look,
@@ -16,6 +17,6 @@ from flows.cli import (
 from flows.cli.app import app, main
 
 __all__ = [
-    "app", "benchmark", "datasets", "lab", "look", "main", "methods", "move", "night", "papers",
-    "protocols", "search", "start",
+    "app", "benchmark", "captions", "datasets", "lab", "look", "main", "methods", "move", "night",
+    "papers", "protocols", "search", "start",
 ]  # fmt: skip

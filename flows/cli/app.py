@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 ORDER = (
-    "demo", "init", "plan", "reindex", "search", "report", "explain", "duplicates", "versions",
-    "diff", "promote", "rollback", "tune", "clean", "verify", "datasets", "table", "download",
+    "demo", "init", "plan", "reindex", "search", "captions", "report", "explain", "duplicates",
+    "versions", "diff", "promote", "rollback", "tune", "clean", "verify", "datasets", "table", "download",
     "protocols", "methods", "train", "evaluate", "benchmark", "export", "chaos",
     "doctor",
 )  # fmt: skip
