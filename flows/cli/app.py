@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 ORDER = (
     "demo", "init", "plan", "reindex", "search", "captions", "report", "explain", "duplicates",
-    "versions", "diff", "promote", "rollback", "tune", "clean", "verify", "datasets", "table", "download",
-    "protocols", "methods", "train", "evaluate", "benchmark", "export", "chaos",
+    "versions", "diff", "promote", "rollback", "tune", "clean", "verify", "datasets", "table",
+    "download", "protocols", "methods", "train", "evaluate", "benchmark", "export", "chaos",
     "doctor",
 )  # fmt: skip
 """The commands as a newcomer meets them."""
