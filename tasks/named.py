@@ -201,7 +201,7 @@ def _depth(
     judged = asked.truth.of(who.tolist()).among(keys, labels)
     rows = version.rows if held.all() else version.rows.only(held)
     parts = Parts.of(keys) if asked.protocol.per_image else None
-    again = again and again.of(who)
+    again = again and again.of(who, labels)
     found = depth(rows, version.images[held], version.vectors[who], judged, measures, again, parts)
     numbers = np.append(np.flatnonzero(held), -1)  # of a row among all that the version holds
     answers = np.full((len(asking), TOP), -1)

@@ -63,7 +63,8 @@ def reranked(
         ValueError: a step does not go with the metric, or wants pictures and has none.
     """
     rows = vectors_of(found[VECTOR])
-    places, scores = rerank(by, query, rows, distances, metric, pictures)
+    labels = [row or () for row in found["labels"].to_pylist()]
+    places, scores = rerank(by, query, rows, distances, metric, pictures, labels)
     found = found.take(pa.array(places, pa.int64()))
     if "_score" in found.column_names:
         found = found.drop_columns(["_score"])

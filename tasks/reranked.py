@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from models.distances import Metric
 from models.reranking import Pictures, Reranking, rerank
@@ -29,19 +30,21 @@ class Reranked:
         metric: by which rows were found.
         shown: what a query of a number and rows of some fingerprints show; None where no step
             looks at pictures.
+        labels: of the N rows that may be found, lists.
     """
 
     steps: Sequence[Reranking]
     depth: int
     metric: Metric
     shown: Callable[[int, Array], Pictures] | None = None
+    labels: pa.Array | None = None
 
-    def of(self, queries: Array) -> "Reranked":
-        """The same for some of the QUERIES (q,), numbers, which count from 0 again."""
-        shown = self.shown
+    def of(self, queries: Array, labels: pa.Array) -> "Reranked":
+        """The same for some of the QUERIES (q,), which count from 0 again, among rows of LABELS."""
+        told, shown = replace(self, labels=labels), self.shown
         if shown is None:
-            return self
-        return replace(self, shown=lambda query, images: shown(int(queries[query]), images))
+            return told
+        return replace(told, shown=lambda query, images: shown(int(queries[query]), images))
 
     def apart(
         self, query: int, asked: Array, rows: Stored, apart: Array, may: Array, images: Array
@@ -65,8 +68,11 @@ class Reranked:
             among = among[apart[among] <= bound]
         first = among[np.lexsort((images[among], apart[among]))[: self.depth]]
         pictures = self.shown(query, images[first]) if self.shown else None
+        labels = None
+        if self.labels is not None:
+            labels = [row or () for row in self.labels.take(pa.array(first)).to_pylist()]
         order, scores = rerank(
-            self.steps, asked, rows.stored(first), found[first], self.metric, pictures
+            self.steps, asked, rows.stored(first), found[first], self.metric, pictures, labels
         )
         before = found[first][order]
         level = np.cumsum((np.diff(scores) != 0) | (np.diff(before) != 0))

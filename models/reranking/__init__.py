@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from data.taxonomy import choose, unknown
 from models.distances import Metric
 from models.reranking.alpha_qe import AlphaQE
-from models.reranking.base import Array, Pictures, Reranking, Shortlist
+from models.reranking.base import Array, Labels, Pictures, Reranking, Shortlist
 from models.reranking.database_augmentation import DatabaseAugmentation
 from models.reranking.diffusion import Diffusion
 from models.reranking.geometric import Geometric
 from models.reranking.k_reciprocal import KReciprocal
+from models.reranking.within import Within
 
 __all__ = ["RERANKINGS", "Pictures", "Reranking", "Shortlist", "check_metric", "rerank", "steps_of"]
 
@@ -26,6 +27,7 @@ RERANKINGS: Final[Mapping[str, type[Reranking]]] = {
     "diffusion": Diffusion,
     "geometric": Geometric,
     "k_reciprocal": KReciprocal,
+    "within": Within,
 }
 """By the word that a recipe or a person says."""
 
@@ -67,6 +69,7 @@ def rerank(
     distances: Array,
     metric: Metric,
     pictures: Pictures | None = None,
+    labels: Labels | None = None,
 ) -> tuple[Array, Array]:
     """The order (N,) of ROWS after STEPS, as places in what was given, and their scores (N,).
 
@@ -79,15 +82,16 @@ def rerank(
         distances: (N,) theirs from the query, by METRIC.
         metric: of the index.
         pictures: of query and rows, for steps that want them.
+        labels: (N) those of each row, for steps that want them.
 
     Raises:
-        ValueError: a step cannot re-rank what is compared by METRIC, wants pictures and has none,
-            or the shapes do not fit.
+        ValueError: a step cannot re-rank what is compared by METRIC, wants pictures or labels and
+            has none, or the shapes do not fit.
     """
     check_metric(steps, metric)
     if pictures is None and any(step.wants == "pictures" for step in steps):
         raise ValueError("This re-ranking looks at pictures: ask with one, not with a descriptor.")
-    found = Shortlist.of(query, rows, distances, metric, pictures)
+    found = Shortlist.of(query, rows, distances, metric, pictures, labels)
     for step in steps:
         found = step(found)
     return found.places, found.scores

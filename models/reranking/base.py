@@ -1,7 +1,7 @@
 """The contract of re-rankings: a shortlist in, its rows in another order out. No torch here."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +11,8 @@ from data.plan import Plan
 from models.distances import Metric, prepared
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Wanted = Literal["vectors", "pictures"]
+Wanted = Literal["vectors", "pictures", "labels"]
+Labels = Sequence[Collection[str]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Shortlist:
         scores: (N,) float32 by which the rows stand, none greater than the one before.
         places: (N,) int64, where in the search's own order each row stood.
         pictures: what all of them show; None where nobody wants to know.
+        labels: N, those of each row; None where nobody wants to know.
     """
 
     query: Array
@@ -49,6 +51,7 @@ class Shortlist:
     scores: Array
     places: Array
     pictures: Pictures | None = None
+    labels: Labels | None = None
 
     @classmethod
     def of(
@@ -58,6 +61,7 @@ class Shortlist:
         distances: Array,
         metric: Metric,
         pictures: Pictures | None = None,
+        labels: Labels | None = None,
     ) -> "Shortlist":
         """What a search by METRIC found: stored ROWS (N, width) at DISTANCES (N,) from QUERY.
 
@@ -80,7 +84,7 @@ class Shortlist:
             bits = max(1, vectors.shape[1])
             vectors = vectors / np.float32(np.sqrt(bits))
             scores = 1 - 2 * distances.astype(np.float32) / bits
-        found = cls(vectors[0], vectors[1:], scores, np.arange(len(rows)), pictures)
+        found = cls(vectors[0], vectors[1:], scores, np.arange(len(rows)), pictures, labels)
         return found.sorted_by(scores)
 
     def sorted_by(self, scores: Array) -> "Shortlist":
@@ -91,6 +95,7 @@ class Shortlist:
             rows=self.rows[order],
             scores=scores[order].astype(np.float32),
             places=self.places[order],
+            labels=None if self.labels is None else [self.labels[place] for place in order],
         )
 
 

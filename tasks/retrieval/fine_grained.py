@@ -10,6 +10,7 @@ FINE_GRAINED: Final = Kind(
     relevance="same_label",
     right="Those of the query's class, which no picture of the training is of.",
     distances=("cosine", "hamming", "asmk"),
+    rerankings=("within", "k_reciprocal"),
     headline="cmc@1",
     also=("cmc@10", "map_at_r"),
     says=LABELS,
