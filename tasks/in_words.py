@@ -11,7 +11,7 @@ from models.text.base import must_read
 from tasks.finding import Vectors
 from tasks.search import Searcher
 
-SENTENCES: Final = pa.schema(
+IN_WORDS: Final = pa.schema(
     [
         pa.field("sentence", pa.string(), nullable=False),
         pa.field("rank", pa.int32(), nullable=False),
@@ -26,7 +26,7 @@ AT_ONCE: Final = 4096
 
 
 def sentences_for(searcher: Searcher, vector: Vectors, k: int = 10) -> pa.Table:
-    """The K sentences nearest to a picture, in the columns of `SENTENCES`; all if there are fewer.
+    """The K sentences nearest to a picture, in the columns of `IN_WORDS`; all if there are fewer.
 
     Every caption of the index is read by the tower for text of its encoder, a few thousand at a
     time, and compared. A sentence that is said of several pictures is one, with the first of their
@@ -73,4 +73,4 @@ def sentences_for(searcher: Searcher, vector: Vectors, k: int = 10) -> pa.Table:
         [distance for distance, _ in best.values()],
         [key for _, key in best.values()],
     ]
-    return pa.table(columns, SENTENCES.names).cast(SENTENCES)
+    return pa.table(columns, IN_WORDS.names).cast(IN_WORDS)
