@@ -18,7 +18,7 @@ from tasks.plan import candidates, plan
 from tasks.register import register
 from tasks.scan import scan
 from tasks.shard import shard
-from tasks.train import train
+from tasks.training.train import train
 
 TRAIN: Final[dict[str, Any]] = {"epochs": 0, "size": 48, "width": 12, "dimensions": 128}
 """An encoder as it is drawn: 16.0 million multiplications a picture (`macs`), 128 numbers."""

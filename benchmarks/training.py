@@ -10,7 +10,7 @@ from benchmarks.stock import Stock, macs, recipe_of, stocked
 from benchmarks.throughput import Pace
 from benchmarks.watch import Watched, watched
 from data.store import Store
-from tasks.train import TrainPlan
+from tasks.training.train import TrainPlan
 
 PLAN: Final[dict[str, Any]] = {
     "supervision": "supervised",

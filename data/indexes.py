@@ -160,7 +160,7 @@ def nearest(
     """
     metric = metric_of(dataset.schema)
     if not indexable(dataset.schema):
-        raise ValueError(f"Lance does not compare by {metric}: tasks.search does, exactly.")
+        raise ValueError(f"Lance does not compare by {metric}; tasks.searching.search does.")
     asked: dict[str, Any] = {"column": VECTOR, "q": query, "k": k, "metric": metric}
     if exact:
         return asked | {"use_index": False}

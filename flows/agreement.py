@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from data.protocols import Protocol, protocols_of
 from data.taxonomy import DescriptorType
 from models.measures import measure
-from tasks.evaluate_plan import OURS
+from tasks.measuring.plan import OURS
 
 if TYPE_CHECKING:
-    from tasks.evaluate_plan import EvaluatePlan
+    from tasks.measuring.plan import EvaluatePlan
     from tasks.scan import SourcePlan
-    from tasks.train_plan import TrainPlan
+    from tasks.training.plan import TrainPlan
 
 
 def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "EvaluatePlan") -> None:

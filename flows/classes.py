@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from data.manifest import manifest
 from data.store import Store
 from models import metrics
-from tasks.queries import Array
-from tasks.scores import Each
+from tasks.measuring.queries import Array
+from tasks.measuring.scores import Each
 
 MISTAKEN: Final = 5
 """Classes that one is taken for, as many as are named."""

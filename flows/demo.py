@@ -17,8 +17,8 @@ from flows.recipe import Recipe
 from flows.reindex import reindex
 from tasks.balance import Ledger
 from tasks.promote import rollback
-from tasks.search import Searcher
-from tasks.versions import resolve
+from tasks.searching.search import Searcher
+from tasks.searching.versions import resolve
 
 PLACES: Final = 40
 VIEWS: Final = 16

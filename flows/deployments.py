@@ -35,7 +35,7 @@ from flows.recipe import Recipe
 from flows.reindex import reindex as night
 from tasks.balance import Ledger
 from tasks.extract import Limits
-from tasks.train import TrainPlan, trained
+from tasks.training.train import TrainPlan, trained
 
 R = TypeVar("R")
 

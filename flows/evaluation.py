@@ -19,10 +19,10 @@ from flows.recipe import Recipe
 from flows.report import NO_PICTURE, Hit, Metric, Query, page_of
 from models import metrics
 from models.measures import measure
-from tasks.evaluate_plan import EvaluatePlan
-from tasks.queries import Array
-from tasks.ranking import Ranked, churn, measures_of
-from tasks.scores import Each, Scores
+from tasks.measuring.plan import EvaluatePlan
+from tasks.measuring.queries import Array
+from tasks.measuring.ranking import Ranked, churn, measures_of
+from tasks.measuring.scores import Each, Scores
 
 RANKS: Final = tuple(
     digit * 10**power for power in range(6) for digit in (1, 2, 5) if digit * 10**power <= 100_000

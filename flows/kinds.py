@@ -9,12 +9,12 @@ from data.protocols import protocols_of
 from data.relevance import RELEVANCES
 from data.taxonomy import Retrieval, choose
 from models.measures import measure
-from tasks.evaluate_plan import OURS, QUERIES, EvaluatePlan
+from tasks.measuring.plan import OURS, QUERIES, EvaluatePlan
 from tasks.retrieval import RETRIEVALS, Kind, measured_by
 
 if TYPE_CHECKING:
     from tasks.scan import SourcePlan
-    from tasks.train_plan import TrainPlan
+    from tasks.training.plan import TrainPlan
 
 HEAD: Final = ("retrieval", "asks", "right", "compared by", "re-ranked by", "measure", "needs")
 """Columns of the table of kinds."""

@@ -20,7 +20,7 @@ from tasks.gates import HeldByGate, check_mass_deletion
 from tasks.plan import Change, candidates, plan
 from tasks.scan import scan
 from tasks.shard import shard
-from tasks.train import trained
+from tasks.training.train import trained
 
 LOOKED_BACK: Final = 30
 """Runs that are asked for a rate: a quiet night measures none."""

@@ -15,13 +15,13 @@ from flows.kinds import measured_as
 from models.composition import check_annotations
 from tasks.clean import RetainPlan
 from tasks.cluster import ClusterPlan
-from tasks.evaluate import EvaluatePlan
 from tasks.extract import ExtractPlan
 from tasks.gates import GatesPlan
 from tasks.index import IndexPlan
+from tasks.measuring.evaluate import EvaluatePlan
 from tasks.scan import ScanPlan, SourcePlan
 from tasks.shard import ShardPlan
-from tasks.train import TrainPlan
+from tasks.training.train import TrainPlan
 
 SHIPPED = resources.files("flows") / "recipes"
 

@@ -15,7 +15,6 @@ from flows.night import Night, Progress, Stage, call, night, quiet
 from flows.recipe import Recipe
 from tasks.balance import Ledger, balance, held_ledger
 from tasks.compact import compact
-from tasks.evaluate import Scores, evaluate
 from tasks.extract import (
     Extraction,
     Limits,
@@ -27,6 +26,7 @@ from tasks.extract import (
 )
 from tasks.gates import HeldByGate, check_accepted, check_listed, check_mass_deletion, judge
 from tasks.index import index
+from tasks.measuring.evaluate import Scores, evaluate
 from tasks.pictures import PICTURES
 from tasks.pin import pin, pin_sets
 from tasks.plan import Change, candidates, plan
@@ -36,7 +36,7 @@ from tasks.scan import scan
 from tasks.seal import seal
 from tasks.shard import shard
 from tasks.tidy import tidy
-from tasks.train import train, trained
+from tasks.training.train import train, trained
 
 
 def reindex(

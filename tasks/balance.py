@@ -11,9 +11,9 @@ from data.lineage import Lineage
 from data.plan import Plan
 from data.store import Store
 from tasks.account import account
-from tasks.evaluate import Example, Scores
 from tasks.gates import Figure, Verdict
 from tasks.ledger import Account
+from tasks.measuring.evaluate import Example, Scores
 
 if TYPE_CHECKING:
     from tasks.plan import Change

@@ -21,7 +21,7 @@ from data.store import Store
 from data.tables import rows_at
 from models.distances import between, prepared
 from models.pixels import MIN_SIDE, decode
-from tasks.queries import Holding
+from tasks.measuring.queries import Holding
 
 SAMPLE: Final = 64
 """Pictures that are copied: those of the smallest digests, the same from night to night."""
@@ -52,7 +52,7 @@ def copy_distance(store: Store, held: Holding, lineage: Lineage) -> float:
         return ROUNDING[metric]
     import torch
 
-    from tasks.train import load_encoder
+    from tasks.training.train import load_encoder
 
     rows = rows_at(held.dataset, places.tolist(), ["digest", VECTOR])
     contents = dict(_contents(store, lineage, rows["digest"].combine_chunks()))

@@ -161,7 +161,7 @@ def describer(
     Raises:
         CanaryMismatch: it has not: this machine would write descriptors of another space.
     """
-    from tasks.train import load_encoder  # deferred: it brings training along
+    from tasks.training.train import load_encoder  # deferred: it brings training along
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -19,8 +19,8 @@ from models.components import Components
 from models.distances import between, prepared
 from tasks.copies import copy_distance
 from tasks.health import has_ann
+from tasks.measuring.queries import Array, Holding, holding
 from tasks.pairs import Pairs, compared, proposed
-from tasks.queries import Array, Holding, holding
 
 SHOWN: Final = 20
 """Images that are named of a group; of all of them there may be as many as rows."""

@@ -16,7 +16,7 @@ from data.store import Store
 from models import canary
 from models.portable import FORMATS, Portable, Run, Word, said_of
 from models.weights import Embedder
-from tasks.train import load_encoder
+from tasks.training.train import load_encoder
 
 TOLERANCE: Final = 1e-4
 """The greatest difference of a feature that rounding explains; features are at most 1."""

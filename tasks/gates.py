@@ -8,8 +8,8 @@ from pydantic import Field
 
 from data.plan import Plan
 from data.taxonomy import unknown
-from tasks.evaluate import Scores
-from tasks.ranking import ANN_RECALL
+from tasks.measuring.evaluate import Scores
+from tasks.measuring.ranking import ANN_RECALL
 
 if TYPE_CHECKING:
     from data.aliases import Pointer

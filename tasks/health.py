@@ -14,7 +14,7 @@ from data.indexes import ANN, VECTOR, indexable, metric_of, vector_bytes
 from data.plan import Plan
 from data.probing import Probing
 from data.tables import Table
-from tasks.probe import K, exact_probe, recall
+from tasks.measuring.probe import K, exact_probe, recall
 
 Action = Literal["none", "append", "compact", "retrain"]
 TRAIN_SECONDS: Final = 3.3e-7

@@ -13,7 +13,7 @@ import numpy as np
 from data.indexes import VECTOR, metric_of, nearest, vectors_of
 from data.tables import streamed
 from models.distances import between, of_pairs, prepared
-from tasks.queries import Array, Holding
+from tasks.measuring.queries import Array, Holding
 
 CHUNK: Final = 8192
 """Rows that are held at once, twice."""

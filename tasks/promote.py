@@ -7,7 +7,7 @@ from itertools import pairwise
 from data.aliases import Alias, Pointer
 from data.indexes import index_table
 from data.store import Store
-from tasks.versions import previous
+from tasks.searching.versions import previous
 
 
 def promote(

@@ -246,7 +246,7 @@ def _drifted(
     """Which of EMBED images, embedded again, are not where the index has them; how many were."""
     import torch
 
-    from tasks.train import load_encoder
+    from tasks.training.train import load_encoder
 
     embedder = (load or load_encoder)(store, lineage.encoder)
     metric = metric_of(index.schema)

@@ -23,7 +23,7 @@ FLOORS = ("data", "models", "tasks", "flows")
 
 GROUND_FOR_MODELS = {"data", "data.taxonomy", "data.sample", "data.plan"}
 ROOMS = {
-    "ray": {"tasks/cluster.py", "tasks/train.py"},
+    "ray": {"tasks/cluster.py", "tasks/training/train.py"},
     "prefect": {"flows/artifacts.py", "flows/deployments.py"},
 }
 """Where the engines may be imported."""

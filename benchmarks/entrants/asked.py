@@ -21,7 +21,7 @@ from data.store import Store
 from data.tables import RUN
 from tasks.health import HealthPlan, maintain
 from tasks.seal import Candidate, seal
-from tasks.search import Searcher
+from tasks.searching.search import Searcher
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 Ask = Callable[[Array], list[int]]

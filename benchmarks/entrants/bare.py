@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from models import augment, losses
 from models.weights import build
-from tasks.course import EVERY
-from tasks.train import TrainPlan
+from tasks.training.course import EVERY
+from tasks.training.train import TrainPlan
 
 
 def pictures_of(folder: Path, plan: TrainPlan) -> tuple[torch.Tensor, torch.Tensor]:

@@ -21,7 +21,7 @@ from data import memory
 from data.store import Store
 from models.weights import Embedder
 from tasks.crew import cores
-from tasks.train import load_encoder
+from tasks.training.train import load_encoder
 
 BATCH: Final = 64
 """Pictures a forward pass, as `tasks.extract.ExtractPlan` has it."""

@@ -17,7 +17,7 @@ import pyarrow as pa
 from data.relevance import Kind, Truth
 from models.measures import measure
 from tasks.crew import cores
-from tasks.depth import Rows, depth
+from tasks.measuring.depth import Rows, depth
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

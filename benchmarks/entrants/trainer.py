@@ -10,7 +10,7 @@ import time
 
 from data.store import Store
 from tasks.cluster import ClusterPlan, shutdown
-from tasks.train import TrainPlan, load_encoder, train
+from tasks.training.train import TrainPlan, load_encoder, train
 
 
 def main(root: str, dataset: str, version: str, said: str) -> None:

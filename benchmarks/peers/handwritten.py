@@ -21,7 +21,7 @@ from benchmarks.entrants.limit import BATCH, described
 from benchmarks.pictures import delta
 from data.store import Store
 from models.weights import Embedder
-from tasks.train import load_encoder
+from tasks.training.train import load_encoder
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS pictures

@@ -14,7 +14,7 @@ from torch.nn import functional
 from benchmarks.entrants.limit import BATCH
 from data.store import Store
 from models.weights import Embedder
-from tasks.train import load_encoder
+from tasks.training.train import load_encoder
 
 finished: list[tuple[float, int]] = []
 """When how many pictures were done."""

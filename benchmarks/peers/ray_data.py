@@ -18,7 +18,7 @@ from benchmarks.entrants.limit import BATCH, described
 from data.store import Store
 from tasks.cluster import runtime
 from tasks.crew import cores
-from tasks.train import load_encoder
+from tasks.training.train import load_encoder
 
 
 class Describe:

@@ -23,10 +23,10 @@ def captions(
     content = the_bytes(image)
     name, store = the_recipe(recipe).name, the_store()
     from models.pixels import BadImage
-    from tasks.in_words import sentences_for
-    from tasks.question import Query, descriptors
-    from tasks.search import Searcher
-    from tasks.versions import resolve
+    from tasks.searching.in_words import sentences_for
+    from tasks.searching.question import Query, descriptors
+    from tasks.searching.search import Searcher
+    from tasks.searching.versions import resolve
 
     searcher = Searcher(store, *resolve(store, name, at))
     try:

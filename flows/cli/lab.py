@@ -49,8 +49,8 @@ def train(
     told, store = the_recipe(recipe), the_store()
     from data.lease import Lease, dataset_lease
     from data.manifest import manifest
-    from tasks.train import load_encoder, trained
-    from tasks.train import train as teach
+    from tasks.training.train import load_encoder, trained
+    from tasks.training.train import train as teach
 
     table = manifest(store, told.dataset)
     if not table.exists():
@@ -139,9 +139,9 @@ def evaluate(
     from data.indexes import index_table
     from data.lineage import lineage_of
     from data.manifest import manifest
-    from tasks.evaluate import evaluate as measure
+    from tasks.measuring.evaluate import evaluate as measure
     from tasks.seal import Candidate
-    from tasks.versions import resolve
+    from tasks.searching.versions import resolve
 
     table, version = resolve(store, told.name, at)
     rows = index_table(store, table).open(version)
@@ -192,7 +192,7 @@ def _other(store: "Store", recipe: str, word: str, place: tuple[str, int]) -> "P
     """The index version that WORD means, to compare PLACE with; None where it is PLACE itself."""
     from data.aliases import Alias, Pointer
     from tasks.promote import now
-    from tasks.versions import resolve
+    from tasks.searching.versions import resolve
 
     alias = Alias(store, recipe)
     if word == "production":
@@ -209,7 +209,7 @@ def _other(store: "Store", recipe: str, word: str, place: tuple[str, int]) -> "P
 
 def _encoder(store: "Store", word: str, at: str) -> str:
     """The digest of the encoder that WORD means: its own beginning, or a recipe at version AT."""
-    from tasks.train import kept_encoders
+    from tasks.training.train import kept_encoders
 
     if re.fullmatch("[0-9a-f]{4,64}", word):
         known = kept_encoders(store, word)
@@ -227,7 +227,7 @@ def _encoder(store: "Store", word: str, at: str) -> str:
             f"{error}"
         ) from error
     from data.indexes import encoder_of, index_table
-    from tasks.versions import resolve
+    from tasks.searching.versions import resolve
 
     table, version = resolve(store, name, at)
     return encoder_of(index_table(store, table).open(version).schema)

@@ -58,7 +58,7 @@ def diff(
 ) -> None:
     """Say what changed from index version A to B: images, metrics, encoder, code."""
     name, store = the_recipe(recipe).name, the_store()
-    from tasks.versions import resolve
+    from tasks.searching.versions import resolve
 
     places = [resolve(store, name, word) for word in (a, b)]
     found = difference(store, places[0], places[1])
@@ -94,7 +94,7 @@ def duplicates(
     """Find images of RECIPE's index that are there more than once, the same or nearly so."""
     name, store = the_recipe(recipe).name, the_store()
     from tasks.duplicates import duplicates as found_in
-    from tasks.versions import resolve
+    from tasks.searching.versions import resolve
 
     progress = show.ProgressLine(quiet=json)
     found = found_in(

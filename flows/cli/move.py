@@ -10,7 +10,7 @@ from flows.cli.exits import FAILED, Misuse
 
 if TYPE_CHECKING:
     from data.aliases import Pointer
-    from tasks.tune import Tuning
+    from tasks.measuring.tune import Tuning
 
 
 @app.command()
@@ -27,7 +27,7 @@ def promote(
     from data.lineage import lineage_of
     from tasks.promote import now
     from tasks.promote import promote as move
-    from tasks.versions import resolve
+    from tasks.searching.versions import resolve
 
     table, number = resolve(store, name, version)
     lineage = lineage_of(index_table(store, table).open(number))
@@ -45,7 +45,7 @@ def rollback(recipe: RecipeWord, dry_run: DryRun = False, json: Json = False) ->
     name, store = the_recipe(recipe).name, the_store()
     from data.aliases import Alias
     from tasks.promote import rollback as move
-    from tasks.versions import previous
+    from tasks.searching.versions import previous
 
     before = Alias(store, name).current()
     pointer = previous(store, name) if dry_run else move(store, name)
@@ -82,9 +82,9 @@ def tune(
         )
     from data.aliases import Alias
     from data.indexes import index_table
-    from tasks.tune import keep
-    from tasks.tune import tune as tuned
-    from tasks.versions import resolve
+    from tasks.measuring.tune import keep
+    from tasks.measuring.tune import tune as tuned
+    from tasks.searching.versions import resolve
 
     table, version = resolve(store, told.name)
     pointer = Alias(store, told.name).current()
@@ -135,8 +135,8 @@ def verify(
     Ends with exit code 1 where something is missing, extra, stale or corrupt.
     """
     plan, store = the_recipe(recipe), the_store()
+    from tasks.searching.versions import resolve
     from tasks.verify import verify as prove
-    from tasks.versions import resolve
 
     findings = prove(store, plan.name, resolve(store, plan.name, at), embed=embed)
     found = show.plain(findings)

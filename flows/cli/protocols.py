@@ -73,7 +73,7 @@ def _write(name: str, recipe: str, out: Path | None, dry_run: bool, json: bool) 
         raise Misuse("Say by --out FILE where the sets are to be written, or --dry-run.")
     from data.manifest import manifest
     from data.protocols.kept import digest_of_sets, written
-    from tasks.sets import drawn
+    from tasks.measuring.sets import drawn
 
     table = manifest(store, told.dataset)
     if not table.exists():

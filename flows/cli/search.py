@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from data.store import Store
     from models.reranking import Reranking
     from models.weights import Embedder
-    from tasks.question import Query, Question
+    from tasks.searching.question import Query, Question
 
 Rows = list[dict[str, Any]]
 
@@ -114,11 +114,11 @@ def search(
     name, store = the_recipe(recipe).name, the_store()
     from data.aliases import Alias
     from models.pixels import BadImage
-    from tasks.among import unheld
-    from tasks.parts import images_found, located
-    from tasks.question import Question
-    from tasks.search import MixedEncoders, Searcher
-    from tasks.versions import resolve
+    from tasks.searching.among import unheld
+    from tasks.searching.parts import images_found, located
+    from tasks.searching.question import Question
+    from tasks.searching.search import MixedEncoders, Searcher
+    from tasks.searching.versions import resolve
 
     try:
         questions = [
@@ -167,12 +167,12 @@ def asked_with(
     texts: Sequence[str] = (),
     boxes: Sequence[str] = (),
 ) -> "list[Query]":
-    """What a person asks with: here a form of `tasks.question.FORMS` gets its option.
+    """What a person asks with: here a form of `tasks.searching.question.FORMS` gets its option.
 
     Raises:
         Misuse: a file cannot be read, files are of no such FORM, or BOXES are not one for each.
     """
-    from tasks.question import Query
+    from tasks.searching.question import Query
 
     if form not in FILES:
         raise Misuse(unknown("form of query that is a file", form, FILES))
@@ -238,7 +238,7 @@ def _steps(said: str) -> "tuple[Reranking, ...]":
     """
     if not said:
         return ()
-    from tasks.rerank import steps
+    from tasks.searching.rerank import steps
 
     try:
         return steps(said)
@@ -248,7 +248,7 @@ def _steps(said: str) -> "tuple[Reranking, ...]":
 
 def _images(paths: Sequence[str], form: str = "image") -> "list[Query]":
     """The image files PATHS as queries of a FORM."""
-    from tasks.question import Query
+    from tasks.searching.question import Query
 
     return [Query(form, the_bytes(path), path) for path in paths]
 
@@ -260,7 +260,7 @@ def _parts(asked: "Sequence[Query]", boxes: Sequence[str]) -> "list[Query]":
         Misuse: they are not as many, or one is none.
     """
     from data.regions import Region
-    from tasks.question import Query
+    from tasks.searching.question import Query
 
     if len(boxes) != len(asked):
         raise Misuse(

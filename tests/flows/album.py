@@ -25,8 +25,8 @@ from flows.reindex import reindex
 from models.weights import Embedder
 from tasks.balance import Ledger
 from tasks.extract import Limits
-from tasks.search import Searcher, resolve
-from tasks.train import load_encoder
+from tasks.searching.search import Searcher, resolve
+from tasks.training.train import load_encoder
 from tasks.verify import Findings, verify
 
 Array = np.ndarray[Any, np.dtype[Any]]

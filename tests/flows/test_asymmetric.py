@@ -14,7 +14,7 @@ from typer.testing import Result
 from data.adapters import open_dataset
 from flows.cli import exits
 from flows.recipe import Recipe
-from tasks.train import load_encoder, train
+from tasks.training.train import load_encoder, train
 from tests.flows.album import TRAIN, Album
 from tests.flows.test_reindex_official import mnist
 

@@ -11,9 +11,9 @@ from typer.testing import Result
 from data.manifest import manifest
 from flows.cli import exits
 from models.distances import between, prepared
-from tasks.in_words import sentences_for
-from tasks.question import Query, descriptors
-from tasks.search import Searcher
+from tasks.searching.in_words import sentences_for
+from tasks.searching.question import Query, descriptors
+from tasks.searching.search import Searcher
 from tests.flows.album import TRAIN, Album
 from tests.flows.test_reindex_captions import READS, captioned
 

@@ -14,8 +14,8 @@ from typer.testing import Result
 from data.indexes import index_table
 from tasks.copies import copied, copy_distance
 from tasks.duplicates import Duplicates, duplicates
-from tasks.queries import holding
-from tasks.search import resolve
+from tasks.measuring.queries import holding
+from tasks.searching.search import resolve
 from tests.flows.album import TRAIN, Album, photo
 
 Say = Callable[..., Result]

@@ -13,8 +13,8 @@ from flows.charts import TALL, WIDE, plot
 from flows.classes import classes, mistaken
 from flows.evaluation import BESIDE, Evaluation, page
 from flows.report import NO_PICTURE, Hit, Metric, Query
-from tasks.ranking import TOP, Ranked
-from tasks.scores import Each
+from tasks.measuring.ranking import TOP, Ranked
+from tasks.measuring.scores import Each
 from tests.flows.album import TRAIN, Album, photo
 from tests.flows.test_report import HOSTILE, Page
 

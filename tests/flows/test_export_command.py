@@ -10,7 +10,7 @@ from typer.testing import Result
 from flows.cli import exits, lab
 from models.portable import FORMATS
 from tasks.export import ExportDiffers
-from tasks.train import kept_encoders
+from tasks.training.train import kept_encoders
 from tests.flows.album import Album
 
 Say = Callable[..., Result]

@@ -18,9 +18,9 @@ from flows.recipe import Recipe
 from flows.reindex import reindex
 from models.measures import measure
 from models.pixels import Transform
-from tasks.depth import Rows, depth
-from tasks.train import load_encoder
-from tasks.versions import resolve
+from tasks.measuring.depth import Rows, depth
+from tasks.searching.versions import resolve
+from tasks.training.train import load_encoder
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

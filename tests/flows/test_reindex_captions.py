@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from flows.gather import write_report
-from tasks.train import load_encoder
+from tasks.training.train import load_encoder
 from tests.flows.album import TRAIN, Album
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 50, 220), "grey": (120,) * 3}

@@ -10,10 +10,10 @@ from data.protocols import Protocol, Sets
 from data.protocols.kept import digest_of_sets, kept
 from data.protocols.kept import keep as keep_sets
 from tasks.clean import RetainPlan, clean
+from tasks.measuring.sets import drawn
 from tasks.pin import pin_sets, restore
-from tasks.selection import Wanted, selected
-from tasks.sets import drawn
-from tasks.train import load_encoder
+from tasks.training.selection import Wanted, selected
+from tasks.training.train import load_encoder
 from tests.flows.album import TRAIN, Album, photo
 from tests.flows.brute import precision, ranking
 

@@ -10,7 +10,7 @@ from data.aliases import Alias
 from data.store import Store
 from tasks.balance import Ledger
 from tasks.promote import rollback
-from tasks.search import MixedEncoders, Searcher
+from tasks.searching.search import MixedEncoders, Searcher
 from tests.flows.album import TRAIN, Album, balanced, counts, photo
 
 ONE_NUMBER: dict[str, Any] = {**TRAIN, "dimensions": 1}

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from data.manifest import manifest
 from data.regions import Region, grid, overlap, parted
 from flows.cli import app
-from tasks.answering import cut
-from tasks.parts import by_image, located
-from tasks.search import Searcher, resolve
+from tasks.measuring.answering import cut
+from tasks.searching.parts import by_image, located
+from tasks.searching.search import Searcher, resolve
 from tests.flows.album import TRAIN, Album, balanced, counts
 from tests.flows.brute import precision, ranking
 from tests.flows.test_reindex_protocols import stands

@@ -14,7 +14,7 @@ from data.protocols import PROTOCOLS
 from data.protocols.draw import lot
 from flows.gather import write_report
 from tasks.balance import Ledger
-from tasks.sets import SAMPLE
+from tasks.measuring.sets import SAMPLE
 from tests.data.miniatures_revisited import INDEX, SAID, roxford5k
 from tests.data.miniatures_unseen import cub200
 from tests.flows.album import TRAIN, Album, balanced, photo

@@ -20,7 +20,7 @@ from flows.reindex import reindex
 from tasks.balance import Ledger
 from tasks.clean import RetainPlan, clean
 from tasks.promote import rollback
-from tasks.search import Searcher, resolve
+from tasks.searching.search import Searcher, resolve
 from tasks.verify import verify
 from tests.flows.album import balanced, counts, photo
 

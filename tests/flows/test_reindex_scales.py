@@ -10,7 +10,7 @@ import pytest
 from data.manifest import row, shard_name
 from data.protocols import PROTOCOLS
 from models.pixels import Transform
-from tasks.train import load_encoder
+from tasks.training.train import load_encoder
 from tests.data.miniatures_revisited import INDEX, SAID, roxford5k
 from tests.flows.album import TRAIN, Album
 from tests.flows.brute import precision, ranking

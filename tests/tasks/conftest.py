@@ -23,18 +23,18 @@ from data.tables import RUN
 from models.aggregation.rows import EMPTY
 from tasks.balance import Ledger, balance
 from tasks.cluster import ClusterPlan
-from tasks.evaluate import EvaluatePlan, evaluate
 from tasks.extract import ExtractPlan, Limits, extract, missing
 from tasks.gates import GatesPlan, judge
 from tasks.index import Candidate, IndexPlan, index, seal
+from tasks.measuring.evaluate import EvaluatePlan, evaluate
 from tasks.plan import Change, candidates
 from tasks.plan import plan as plan_change
 from tasks.promote import now, promote
 from tasks.register import quarantine, register
 from tasks.scan import ScanPlan, SourcePlan, scan
 from tasks.shard import ShardPlan, shard
-from tasks.train import train
-from tasks.train_plan import TrainPlan
+from tasks.training.plan import TrainPlan
+from tasks.training.train import train
 
 FLOAT = pa.float32()
 

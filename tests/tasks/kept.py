@@ -4,7 +4,7 @@ from data.store import Store
 from models import canary
 from models.spec import EncoderSpec
 from models.weights import build, load, save
-from tasks.train import keep_encoder
+from tasks.training.train import keep_encoder
 
 
 def kept(store: Store, spec: EncoderSpec, seed: int = 0) -> str:

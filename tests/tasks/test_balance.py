@@ -16,9 +16,9 @@ from data.tables import RUN
 from tasks import account as proof
 from tasks.account import account
 from tasks.balance import Ledger, UnbalancedLedger, balance, held_ledger
-from tasks.evaluate import Scores
 from tasks.extract import Limits
 from tasks.gates import HeldByGate, Verdict, check_mass_deletion
+from tasks.measuring.evaluate import Scores
 
 if TYPE_CHECKING:
     from tasks.plan import Change

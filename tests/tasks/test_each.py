@@ -8,8 +8,8 @@ import pytest
 
 from data.aliases import Pointer
 from data.store import Store
-from tasks.evaluate import EvaluatePlan, Scores, evaluate
-from tasks.ranking import TOP
+from tasks.measuring.evaluate import EvaluatePlan, Scores, evaluate
+from tasks.measuring.ranking import TOP
 
 if TYPE_CHECKING:
     from tests.tasks.conftest import World

@@ -11,8 +11,8 @@ from models.pixels import Transform
 from models.spec import EncoderSpec
 from models.weights import build, load, save
 from tasks.describe import describer
-from tasks.train import keep_encoder, kept_encoders, load_encoder, train
-from tasks.train_plan import TrainPlan
+from tasks.training.plan import TrainPlan
+from tasks.training.train import keep_encoder, kept_encoders, load_encoder, train
 
 SPEC = EncoderSpec(arguments={"width": 8}, dimensions=16, transform=Transform(size=16))
 

@@ -21,7 +21,7 @@ from models.portable import FORMATS, Outputs, Word
 from models.spec import EncoderSpec
 from models.weights import Embedder, build, load, save
 from tasks.export import TOLERANCE, ExportDiffers, agreement, export
-from tasks.train import load_encoder
+from tasks.training.train import load_encoder
 from tests.tasks.kept import kept
 
 SPEC = EncoderSpec(arguments={"width": 8}, dimensions=16, transform=Transform(size=16))

@@ -15,7 +15,7 @@ from models.pixels import Transform
 from models.portable import FORMATS, Outputs, Word
 from models.spec import EncoderSpec
 from tasks.export import TOLERANCE, ExportDiffers, agreement, export
-from tasks.train import load_encoder
+from tasks.training.train import load_encoder
 from tests.tasks.kept import kept
 
 WORDS = EncoderSpec(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from data.aliases import Pointer
-from tasks.evaluate import Scores
 from tasks.gates import (
     GATES,
     GatesPlan,
@@ -17,6 +16,7 @@ from tasks.gates import (
     judge,
 )
 from tasks.index import Candidate
+from tasks.measuring.evaluate import Scores
 from tasks.plan import Change
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from data.store import Store
 from data.tables import RUN
 from tasks.health import Figures, HealthPlan, maintain, measure, needs
 from tasks.index import IndexPlan
-from tasks.probe import K, exact_probe, recall
+from tasks.measuring.probe import K, exact_probe, recall
 
 if TYPE_CHECKING:
     from tests.tasks.conftest import World

@@ -10,8 +10,8 @@ from data.manifest import shard_name
 from data.shards import pack
 from data.store import Store
 from models import canary, weights
-from tasks import train
 from tasks.pictures import PICTURES
+from tasks.training import train
 from tests.tasks.extraction.runs import SPEC
 
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from data.descriptors import DescriptorCache
 from data.manifest import MANIFEST, manifest
 from data.store import Store
-from tasks import pictures, train
+from tasks import pictures
 from tasks.describe import Describer
 from tasks.extract import ExtractPlan, missing, pictures_in
 from tasks.pictures import PICTURES, parts_of
+from tasks.training import train
 from tests.tasks.extraction.runs import Progress, run, vectors
 
 

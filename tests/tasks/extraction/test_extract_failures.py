@@ -18,10 +18,10 @@ from models import canary, weights
 from models.canary import CanaryMismatch
 from models.pixels import DECODER
 from models.weights import Embedder
-from tasks import train
 from tasks.cluster import ClusterPlan, WorkFailed
 from tasks.describe import bisected
 from tasks.extract import ExtractPlan, FailureBudgetExceeded
+from tasks.training import train
 from tests.tasks.extraction.runs import SPEC, run, vectors
 
 

@@ -11,7 +11,7 @@ from data.manifest import LIVE, MANIFEST, manifest, shard_name
 from data.shards import ShardWriter
 from data.store import Store
 from data.tables import RUN
-from tasks.train import TrainPlan
+from tasks.training.train import TrainPlan
 
 Draw = Callable[..., bytes]
 

@@ -3,9 +3,9 @@
 import pytest
 
 from data.store import Store
-from tasks.checkpoint import Checkpoint
-from tasks.group import Group
-from tasks.training_set import Share
+from tasks.training.checkpoint import Checkpoint
+from tasks.training.group import Group
+from tasks.training.training_set import Share
 
 FOLDER = "encoders/training/toy"
 

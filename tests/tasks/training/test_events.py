@@ -9,8 +9,8 @@ from tensorboardX.crc32c import crc32c
 from tensorboardX.proto.event_pb2 import Event
 
 from data.store import Store
-from tasks import train
-from tasks.events import EVENTS, events_of
+from tasks.training import train
+from tasks.training.events import EVENTS, events_of
 from tests.tasks.training.courses import plan
 
 ENDED = datetime(2026, 7, 14, 2, tzinfo=UTC)

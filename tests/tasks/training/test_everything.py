@@ -12,12 +12,12 @@ from models.networks.convolutional import ConvolutionalEncoder
 from models.pixels import Transform
 from models.supervision.base import Batch, Lesson
 from models.supervision.supervised import Supervised
-from tasks import train
-from tasks.everything import Everything
-from tasks.group import Group
-from tasks.selection import Wanted, selected
-from tasks.train import load_encoder
-from tasks.training_set import Share, TrainingSet
+from tasks.training import train
+from tasks.training.everything import Everything
+from tasks.training.group import Group
+from tasks.training.selection import Wanted, selected
+from tasks.training.train import load_encoder
+from tasks.training.training_set import Share, TrainingSet
 from tests.tasks.training.courses import plan
 
 CPU = torch.device("cpu")

@@ -9,8 +9,8 @@ import torch
 
 from data.store import Store
 from models.weights import load
-from tasks.train import load_encoder, train
-from tasks.whiten import matching
+from tasks.training.train import load_encoder, train
+from tasks.training.whiten import matching
 from tests.tasks.training.courses import Draw, fill, plan
 
 
@@ -101,7 +101,7 @@ class Killed(BaseException):
 def test_a_training_that_broke_off_ends_with_the_same_bits(
     store: Store, version: int, pooling: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.course.EVERY", 1)
+    monkeypatch.setattr("tasks.training.course.EVERY", 1)
     wanted = plan(descriptor="aggregated", supervision="supervised", ema=0.5, **pooling)
     undisturbed = train(store, "toy", version, wanted)
     store.delete("encoders")

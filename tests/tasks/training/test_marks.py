@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.marks import Marks, seen_share, words_in
+from tasks.training.marks import Marks, seen_share, words_in
 
 SAID = st.lists(st.lists(st.sampled_from("abcdefg"), max_size=4), min_size=1, max_size=12)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.supervision import Batches
-from tasks.orders import Rows, steps_of
+from tasks.training.orders import Rows, steps_of
 
 
 def steps(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.store import Store
-from tasks.queries import fingerprints
-from tasks.selection import Wanted, held_out, selected
+from tasks.measuring.queries import fingerprints
+from tasks.training.selection import Wanted, held_out, selected
 from tests.tasks.training.courses import Draw, fill
 
 
@@ -64,7 +64,7 @@ def test_no_query_of_a_night_without_a_split_chooses_the_epoch(store: Store, ver
     _, held = selected(store, "toy", version, Wanted()).parted(0.25)
     assert held is not None
     images = fingerprints(selected(store, "toy", version, Wanted()).rows["digest"])
-    # `tasks.queries.picked` asks the lowest of them
+    # `tasks.measuring.queries.picked` asks the lowest of them
     asked = np.sort(images)[: len(images) - len(held)]
     assert not np.isin(fingerprints(held.rows["digest"]), asked).any()
 

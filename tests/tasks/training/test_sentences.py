@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from data.store import Store
 from models.pixels import Transform
 from models.text.vocabulary import Vocabulary
-from tasks.selection import Wanted, selected
-from tasks.sentences import Sentences
-from tasks.training_set import Share, TrainingSet
+from tasks.training.selection import Wanted, selected
+from tasks.training.sentences import Sentences
+from tasks.training.training_set import Share, TrainingSet
 from tests.tasks.training.courses import Draw, fill
 
 LISTS = st.lists(

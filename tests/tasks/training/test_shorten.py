@@ -12,9 +12,9 @@ from data.adapters.idx import load_idx
 from data.adapters.png import png
 from data.store import Store
 from models.bit_selection import worth
-from tasks import train
-from tasks.shorten import shorten
-from tasks.train import TrainPlan, load_encoder
+from tasks.training import train
+from tasks.training.shorten import shorten
+from tasks.training.train import TrainPlan, load_encoder
 from tests.tasks.training.courses import Draw, fill, plan
 
 LEARNED = {"descriptor": "binary", "learned_bits": 24, "epochs": 1}

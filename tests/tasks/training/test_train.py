@@ -7,8 +7,8 @@ import torch
 
 from data.store import Store
 from data.taxonomy import DescriptorType
-from tasks import train
-from tasks.train import load_encoder, trained
+from tasks.training import train
+from tasks.training.train import load_encoder, trained
 from tests.tasks.training.courses import BAD, Draw, fill, plan
 
 
@@ -45,7 +45,7 @@ def test_a_plan_is_trained_once_for_a_dataset(
     def refuse(*_: Any) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("tasks.course.run", refuse)
+    monkeypatch.setattr("tasks.training.course.run", refuse)
     assert train.train(store, "toy", version + 5, plan()) == digest
     assert train.train(store, "toy", version, plan(threads=2, memory_mb=100)) == digest
     with pytest.raises(AssertionError, match="trained again"):

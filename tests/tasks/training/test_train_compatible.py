@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from data.adapters.png import png
 from data.store import Store
 from models.weights import Embedder
-from tasks import train
-from tasks.spaces import MixedEncoders, check_space
-from tasks.train import load_encoder
+from tasks.searching.spaces import MixedEncoders, check_space
+from tasks.training import train
+from tasks.training.train import load_encoder
 from tests.tasks.training.courses import fill, plan
 
 

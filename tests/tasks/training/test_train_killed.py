@@ -15,10 +15,10 @@ import torch
 
 from data.store import Store
 from data.taxonomy import Supervision
-from tasks import train
 from tasks.cluster import ClusterPlan
-from tasks.course import checkpoint_folder, checkpoint_name
-from tasks.train import load_encoder, trained
+from tasks.training import train
+from tasks.training.course import checkpoint_folder, checkpoint_name
+from tasks.training.train import load_encoder, trained
 from tests.tasks.training.courses import Draw, fill, plan
 
 ROOT = Path(__file__).parents[3]
@@ -32,7 +32,7 @@ class Killed(BaseException):
 def test_a_training_that_broke_off_ends_with_the_same_bits(
     store: Store, version: int, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.course.EVERY", 1)
+    monkeypatch.setattr("tasks.training.course.EVERY", 1)
     wanted = plan(epochs=3, supervision="supervised")
     undisturbed = train.train(store, "toy", version, wanted)
     store.delete("encoders")
@@ -60,8 +60,8 @@ def test_a_training_that_broke_off_ends_with_the_same_bits(
 SCRIPT = """
 import sys
 from data.store import Store
-from tasks import course
-from tasks.train import TrainPlan, train
+from tasks.training import course
+from tasks.training.train import TrainPlan, train
 
 course.EVERY = 1
 root, version, plan = sys.argv[1:]

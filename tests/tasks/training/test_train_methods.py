@@ -5,8 +5,8 @@ import pytest
 from data.store import Store
 from data.taxonomy import DescriptorType, Supervision
 from models.supervision import SUPERVISIONS
-from tasks import train
-from tasks.train import load_encoder
+from tasks.training import train
+from tasks.training.train import load_encoder
 from tests.tasks.training.courses import Draw, fill, plan
 
 METHODS = [

@@ -8,10 +8,10 @@ from data.store import Store
 from data.taxonomy import DescriptorType, Network, Supervision
 from models.composition import check
 from models.networks import NETWORKS
-from tasks import train
-from tasks.course import checkpoint_name
-from tasks.train import load_encoder
-from tasks.train_plan import TrainPlan
+from tasks.training import train
+from tasks.training.course import checkpoint_name
+from tasks.training.plan import TrainPlan
+from tasks.training.train import load_encoder
 from tests.tasks.training.courses import Draw, fill, plan
 
 
@@ -37,7 +37,7 @@ def test_a_training_that_broke_off_ends_with_the_same_bits(
     descriptor: DescriptorType,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tasks.course.EVERY", 1)
+    monkeypatch.setattr("tasks.training.course.EVERY", 1)
     wanted = plan(network=network, supervision=supervision, descriptor=descriptor, width=4)
     undisturbed = train.train(store, "toy", version, wanted)
     embedder = load_encoder(store, undisturbed)

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from data.plan import digest_of
 from data.store import Store
 from models.text.words import WordTower
-from tasks import train
-from tasks.train import TrainPlan, load_encoder
+from tasks.training import train
+from tasks.training.train import TrainPlan, load_encoder
 from tests.tasks.training.courses import Draw, fill, plan
 
 CLIP: dict[str, Any] = {
@@ -51,8 +51,8 @@ def test_words_of_pictures_that_are_held_out_are_not_learned(store: Store, draw:
     contents = [draw(number) for number in range(40)]
     version = fill(store, contents, [[]] * 40, said={"captions": [["a b"]] * 40})
     wanted = plan(**CLIP, validation=0.3)
-    from tasks.school import wanted as asked
-    from tasks.selection import selected
+    from tasks.training.school import wanted as asked
+    from tasks.training.selection import selected
 
     learned, held = selected(store, "toy", version, asked(wanted)).parted(0.3)
     assert held is not None
@@ -82,7 +82,7 @@ class Killed(BaseException):
 def test_broken_off_at_any_step_it_ends_with_the_same_bits(
     store: Store, captioned: int, method: str, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.course.EVERY", 1)
+    monkeypatch.setattr("tasks.training.course.EVERY", 1)
     wanted = plan(**CLIP | {"method": method}, ema=0.9, keep=0)
     undisturbed = train.train(store, "toy", captioned, wanted)
     store.delete("encoders")

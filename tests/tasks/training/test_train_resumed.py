@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from data.store import Store
-from tasks import train
-from tasks.course import checkpoint_folder, checkpoint_name
-from tasks.train import TrainPlan, load_encoder, trained
+from tasks.training import train
+from tasks.training.course import checkpoint_folder, checkpoint_name
+from tasks.training.train import TrainPlan, load_encoder, trained
 from tests.tasks.training.courses import Draw, fill, plan
 from tests.tasks.training.taught import ENTRIES
 
@@ -79,7 +79,7 @@ def test_broken_off_at_any_step_it_ends_with_the_same_bits(
     memory_mb: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tasks.course.EVERY", 1)
+    monkeypatch.setattr("tasks.training.course.EVERY", 1)
     size = 28 if memory_mb > 1 else 160  # of which one MiB holds 13: they are streamed
     wanted = rich(memory_mb=memory_mb, size=size)
     undisturbed = train.train(store, "toy", version, wanted)
@@ -107,8 +107,8 @@ def test_broken_off_at_any_step_it_ends_with_the_same_bits(
 SCRIPT = """
 import sys
 from data.store import Store
-from tasks import course
-from tasks.train import TrainPlan, train
+from tasks.training import course
+from tasks.training.train import TrainPlan, train
 from tests.tasks.training.taught import ENTRIES
 
 for table, word, entry in ENTRIES:

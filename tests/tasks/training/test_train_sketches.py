@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from data.store import Store
 from models.weights import Embedder
-from tasks.train import TrainPlan, load_encoder, train
+from tasks.training.train import TrainPlan, load_encoder, train
 from tests.tasks.training.courses import fill, plan
 
 THINGS = range(40)

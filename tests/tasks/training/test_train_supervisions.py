@@ -5,10 +5,10 @@ import pytest
 from data.store import Store
 from data.taxonomy import Supervision
 from models.supervision import SUPERVISIONS
-from tasks import train
-from tasks.course import checkpoint_name
-from tasks.train import load_encoder
-from tasks.train_plan import TrainPlan
+from tasks.training import train
+from tasks.training.course import checkpoint_name
+from tasks.training.plan import TrainPlan
+from tasks.training.train import load_encoder
 from tests.tasks.training.courses import plan
 
 
@@ -38,7 +38,7 @@ PLANS = [
 def test_a_training_that_broke_off_ends_with_the_same_bits(
     store: Store, version: int, wanted: TrainPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.course.EVERY", 1)
+    monkeypatch.setattr("tasks.training.course.EVERY", 1)
     undisturbed = train.train(store, "toy", version, wanted)
     embedder = load_encoder(store, undisturbed)
     embedder.prove()

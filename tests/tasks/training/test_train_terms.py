@@ -6,9 +6,9 @@ import pytest
 
 from data.store import Store
 from models.weights import build
-from tasks import train
-from tasks.course import checkpoint_name
-from tasks.train import load_encoder
+from tasks.training import train
+from tasks.training.course import checkpoint_name
+from tasks.training.train import load_encoder
 from tests.tasks.training.courses import plan
 
 NETWORKS: list[dict[str, Any]] = [
@@ -47,7 +47,7 @@ def test_a_term_is_learned_beside_every_teacher_and_not_kept(
 def test_a_training_with_a_term_that_broke_off_ends_with_the_same_bits(
     store: Store, version: int, said: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.course.EVERY", 1)
+    monkeypatch.setattr("tasks.training.course.EVERY", 1)
     wanted = plan(**said, descriptor="binary", supervision="self_supervised", width=4)
     undisturbed = train.train(store, "toy", version, wanted)
     store.delete("encoders")

@@ -6,8 +6,8 @@ import pytest
 
 from data.store import Store
 from models.pixels import Transform
-from tasks.selection import Wanted, selected
-from tasks.training_set import Share, TrainingSet
+from tasks.training.selection import Wanted, selected
+from tasks.training.training_set import Share, TrainingSet
 from tests.tasks.training.courses import Draw, fill
 
 ROOM = 3 * 16 * 16

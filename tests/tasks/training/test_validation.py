@@ -12,11 +12,11 @@ from models.backbones import Start
 from models.learner import Learner
 from models.supervision.base import Batch
 from models.weights import build
-from tasks import train
-from tasks.group import Group
-from tasks.school import School
-from tasks.train import load_encoder
-from tasks.validation import Validation
+from tasks.training import train
+from tasks.training.group import Group
+from tasks.training.school import School
+from tasks.training.train import load_encoder
+from tasks.training.validation import Validation
 from tests.tasks.training.courses import Draw, fill, plan
 
 CPU = torch.device("cpu")
@@ -120,7 +120,7 @@ def test_who_looks_at_no_labels_is_judged_by_the_loss(store: Store, version: int
 def test_a_bound_is_kept_and_labels_must_be_there(
     store: Store, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.validation.MOST", 5)
+    monkeypatch.setattr("tasks.training.validation.MOST", 5)
     here = school(store, version, supervision="supervised")
     seen: list[int] = []
 
@@ -176,7 +176,7 @@ def test_the_weights_of_the_best_epoch_are_kept(
 ) -> None:
     monkeypatch.setattr(Told, "says", says)
     monkeypatch.setattr(Told, "weights", [], raising=False)
-    monkeypatch.setattr("tasks.school.Validation", Told)
+    monkeypatch.setattr("tasks.training.school.Validation", Told)
     wanted = plan(
         epochs=4, validation=0.3, width=4, patience=patience, ema=ema, supervision="supervised"
     )

@@ -15,13 +15,13 @@ from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Gallery, Lesson
 from models.supervision.supervised import Supervised
-from tasks import train
-from tasks.everything import Everything
-from tasks.group import Group
-from tasks.selection import Wanted, selected
-from tasks.train import TrainPlan, load_encoder
-from tasks.training_set import TrainingSet
-from tasks.whiten import head_of, matching
+from tasks.training import train
+from tasks.training.everything import Everything
+from tasks.training.group import Group
+from tasks.training.selection import Wanted, selected
+from tasks.training.train import TrainPlan, load_encoder
+from tasks.training.training_set import TrainingSet
+from tasks.training.whiten import head_of, matching
 from tests.tasks.training.courses import Draw, fill, plan
 
 
@@ -89,7 +89,7 @@ def test_there_is_an_end_to_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     classes = np.repeat(np.arange(5), 20)
     whole = {tuple(pair) for pair in matching(classes, 0)}
     assert len(whole) == 95
-    monkeypatch.setattr("tasks.whiten.PAIRS", 30)
+    monkeypatch.setattr("tasks.training.whiten.PAIRS", 30)
     some = {tuple(pair) for pair in matching(classes, 0)}
     assert len(some) == 30
     assert some < whole

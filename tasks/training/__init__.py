@@ -1,0 +1,1 @@
+"""Training an encoder: what it learns from, the epochs, and what is found after them."""

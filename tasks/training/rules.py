@@ -1,0 +1,102 @@
+"""What a training may be told together, and what not."""
+
+from typing import TYPE_CHECKING
+
+from data.taxonomy import DescriptorType, Supervision
+
+if TYPE_CHECKING:
+    from tasks.training.plan import TrainPlan
+
+
+def check_together(plan: "TrainPlan") -> None:
+    """Return if PLAN says nothing twice, and nothing in vain.
+
+    Raises:
+        ValueError: it does; says what to set.
+    """
+    if plan.patience and not plan.validation:
+        raise ValueError(
+            "patience waits for a better epoch, and without validation none is better than "
+            "another: set validation, the share of the pictures that choose, say 0.1."
+        )
+    if plan.sketches and plan.see == "edges":
+        raise ValueError(
+            f"see: edges shows every picture as a drawing, and sketches: {plan.sketches:g} "
+            "would draw drawings: leave one of them out."
+        )
+
+
+def check_text(plan: "TrainPlan") -> None:
+    """Return if pictures and words stay together by PLAN, where it makes a tower for text.
+
+    Raises:
+        ValueError: they do not; says what to set.
+    """
+    if plan.text and not plan.pretrained:
+        raise ValueError(
+            "text: pretrained comes with pretrained weights, and none are named: set pretrained, "
+            "or leave text out."
+        )
+    if plan.text and plan.epochs and not plan.way.reads:
+        raise ValueError(
+            f"{plan.way_name} teaches pictures alone, and would part them from the words of text: "
+            "pretrained: set epochs: 0, or method: clip."
+        )
+    if not (plan.text or plan.way.reads):
+        return
+    if plan.learned_bits:
+        raise ValueError(
+            f"learned_bits: {plan.learned_bits} chooses among the bits of pictures, and those of "
+            "words would no longer be the same: leave it out."
+        )
+    if plan.whitening != "none" or plan.descriptor is DescriptorType.AGGREGATED:
+        raise ValueError(
+            f"whitening: {plan.whitening} and descriptor: {plan.descriptor} put another head into "
+            "the place of the one that meets the tower for text: choose whitening: none, and the "
+            "descriptor real_valued or binary."
+        )
+
+
+def check_compatible(plan: "TrainPlan") -> None:
+    """Return if PLAN can make an encoder compatible with the one it names, where it names one.
+
+    Raises:
+        ValueError: it cannot; says what to set.
+    """
+    if not plan.compatible_with:
+        return
+    what = f"compatible_with: {plan.compatible_with[:12]}"
+    labelled = plan.supervision is Supervision.SUPERVISED
+    if plan.compatible_by == "classes" and not labelled:
+        raise ValueError(
+            f"{what}, by classes, learns from labels, and {plan.supervision} is not: set "
+            "supervision: supervised, or compatible_by: descriptors."
+        )
+    if not labelled and plan.supervision is not Supervision.SELF_SUPERVISED:
+        raise ValueError(
+            f"{what} learns from what that encoder says, with labels or without: set "
+            f"supervision: supervised, or self_supervised, and not {plan.supervision}."
+        )
+    if plan.method and plan.compatible_by == "descriptors":
+        raise ValueError(
+            f"{what}, by descriptors, is a method itself: leave method: {plan.method} out, or "
+            "set compatible_by: classes."
+        )
+    if plan.descriptor is DescriptorType.AGGREGATED or plan.whitening != "none":
+        raise ValueError(
+            f"{what} learns where that encoder puts things, and what is found in closed form "
+            "afterwards would move them: choose the descriptor real_valued or binary, and "
+            "whitening: none."
+        )
+    if plan.learned_bits:
+        raise ValueError(
+            f"{what} has its bits where that encoder has them, and learned_bits would choose among "
+            "them: leave it out."
+        )
+    if not plan.epochs:
+        raise ValueError(f"{what} has to be learned: set epochs to 1 at least.")
+    if plan.validation and not labelled:
+        raise ValueError(
+            f"{what} knows what that encoder says of the pictures to learn from alone: leave "
+            "validation out, or set supervision: supervised."
+        )
