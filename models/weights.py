@@ -28,6 +28,7 @@ from models.networks.base import Encoder, drawn_from
 from models.networks.heads import put_head
 from models.networks.pretrained import PretrainedEncoder
 from models.pixels import Transform
+from models.scales import sides_of
 from models.spec import EncoderSpec, Precision
 from models.tensors import header_of, of_safetensors
 from models.text.base import must_read
@@ -120,10 +121,10 @@ class Embedder:
 
         Raises:
             BadImage: one of CONTENTS cannot be used.
-            ValueError: the encoder takes no pictures of such a size.
+            ValueError: a scale gives no size of pictures, or one that the encoder does not take.
         """
         total = torch.zeros(len(contents), self.encoder.dimensions)
-        for side in (round(scale * self.spec.transform.size) for scale in scales):
+        for side in sides_of(scales, self.spec.transform.size):
             transform = Transform.model_validate({**dict(self.spec.transform), "size": side})
             pixels = torch.stack([transform(content) for content in contents])
             try:

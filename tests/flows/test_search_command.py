@@ -5,12 +5,15 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import Result
 
 from data.indexes import index_table
 from data.lineage import KEY, RUN_TAG, lineage_of
 from flows.cli import exits
+from models.pixels import Transform
+from tasks.training.train import load_encoder
 from tests.flows.album import TRAIN, Album, photo
 
 Say = Callable[..., Result]
@@ -112,6 +115,28 @@ def test_the_first_images_are_put_into_a_better_order(ask: Ask) -> None:
     }
 
 
+def test_an_image_asks_with_the_mean_of_several_sizes(ask: Ask, album: Album) -> None:
+    scales = (1.0, 0.7, 0.5)
+    content = (album.root / "class0/000.jpg").read_bytes()
+    embedder = load_encoder(album.store, album.lineage().encoder)
+    total = np.zeros(16)
+    for side in (32, 22, 16):
+        total += embedder.features(Transform(size=side)(content)[None])[0].numpy()
+    total /= np.linalg.norm(total)
+    apart = {key: 1 - float(total @ row) for key, (_, _, row) in album.rows().items()}
+    words = ("--scales", ",".join(map(str, scales)), "-k", "40", "--json")
+    for row in told(ask("0", *words)):
+        assert row["distance"] == pytest.approx(apart[row["key"]], abs=1e-5)
+    # so it is of what is not wanted, and of part of an image
+    turned = told(ask("1", "--not", "0", *words))
+    near = {row["key"]: row["distance"] for row in told(ask("1", *words))}
+    for row in turned:
+        score = (1 - near[row["key"]]) - 0.5 * (1 - apart[row["key"]])
+        assert row["score"] == pytest.approx(score, abs=1e-5)
+    whole = told(ask("0", "--box", "percent:0,0,100,100", *words))
+    assert keys(whole) == keys(told(ask("0", *words)))
+
+
 def test_conditions_and_labels_say_which_images_may_answer(ask: Ask) -> None:
     rows = told(ask("0", "-k", "40", "--where", "label = class1 and width >= 48", "--json"))
     assert len(rows) == 10
@@ -206,6 +231,10 @@ def test_bits_have_a_radius(say: Say, bare: Album, monkeypatch: pytest.MonkeyPat
         (["0", "--rerank", "alpha_qe:n=x"], exits.USAGE, "alpha_qe cannot take n: 'x'"),
         (["0", "--rerank", "alpha_qe:n"], exits.USAGE, "'n' is no option of a re-ranking"),
         (["0", "--rerank", "alpha_qe", "-k", "101"], exits.USAGE, "raise the depth"),
+        (["0", "--scales", "1,two"], exits.USAGE, "--scales: '1,two' is no list of scales: write"),
+        (["0", "--scales", "9"], exits.USAGE, "--scales: A scale is a share of the side"),
+        (["0", "--scales", "0.1"], exits.FAILED, "would see 3 x 3, and pictures have 8 to 1024"),
+        (["--text", "a cat", "--scales", "1,2"], exits.USAGE, "--scales says at which sizes"),
         (["0", "--at", "77"], exits.FAILED, "'77' is no version of toy"),
     ],
 )
