@@ -24,6 +24,7 @@ def steps(said: str) -> tuple[Reranking, ...]:
 
     Raises:
         ValueError: a word or an option is unknown, or cannot be; names what can.
+        MissingExtra: a step needs a package that cannot be imported here.
     """
     options: dict[str, dict[str, str]] = {}
     words: list[str] = []

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -135,6 +137,17 @@ def test_an_image_asks_with_the_mean_of_several_sizes(ask: Ask, album: Album) ->
         assert row["score"] == pytest.approx(score, abs=1e-5)
     whole = told(ask("0", "--box", "percent:0,0,100,100", *words))
     assert keys(whole) == keys(told(ask("0", *words)))
+
+
+def test_a_re_ranking_whose_package_is_not_there_is_refused_at_once(
+    say: Say, monkeypatch: pytest.MonkeyPatch, draw: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "one.png").write_bytes(draw(0))
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    result = say("search", tmp_path / "one.png", "-r", "no recipe", "--rerank", "geometric")
+    assert (result.exit_code, result.stdout) == (exits.FAILED, "")
+    assert "The re-ranking geometric needs the package cv2" in result.stderr
+    assert "pip install 'nightjar[geometry]'" in result.stderr
 
 
 def test_conditions_and_labels_say_which_images_may_answer(ask: Ask) -> None:
