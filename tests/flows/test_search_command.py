@@ -40,7 +40,7 @@ def named(album: Album, *words: str) -> list[str]:
     return made
 
 
-NUMBERED = ("-k", "--offset", "--radius", "--diversify", "--beta", "--depth", "--at")
+NUMBERED = ("-k", "--offset", "--radius", "--diversify", "--beta", "--depth", "--at", "--scales")
 
 
 def told(result: Result) -> Any:
