@@ -32,6 +32,9 @@ ANN: Final = "vector_ann"
 FOLDER: Final = "indexes"
 ENCODER: Final = "nightjar.encoder"
 METRIC: Final = "nightjar.metric"
+CODES: Final = "nightjar.codes"
+PQ: Final = "pq"
+"""What an index says under `CODES` whose rows are codes of product quantisation."""
 
 NPROBES: Final = 32
 """Partitions a query visits: of 447, enough for a recall@10 of 0.98 on clustered unit vectors."""
@@ -42,16 +45,21 @@ REFINE: Final = 4
 ENCODER_LETTERS: Final = 12
 
 
-def index_schema(value: pa.DataType, width: int, encoder: str = "") -> pa.Schema:
+def index_schema(
+    value: pa.DataType, width: int, encoder: str = "", *, quantised: bool = False
+) -> pa.Schema:
     """The columns of an index whose descriptors are WIDTH values of VALUE, made by ENCODER.
 
-    The schema's metadata names the encoder and the metric, so that neither can be mistaken later.
+    The schema's metadata names the encoder and the metric, so that neither can be mistaken later,
+    and says where the values are codes, which mean something by the encoder's codebooks alone.
 
     Args:
         value: float16 or float32 for vectors (compared by cosine), uint8 for packed bits (compared
             by Hamming distance), uint16 for visual words (compared by selective match kernels).
         width: values a row: D for vectors, bits / 8 for packed bits.
         encoder: the digest of the encoder (64 hex digits).
+        quantised: whether uint8 values are codes of product quantisation, a byte a part: queries
+            stay real numbers, and are compared by cosine with what the codes stand for.
 
     Raises:
         ValueError: VALUE or WIDTH is of no descriptor.
@@ -62,6 +70,9 @@ def index_schema(value: pa.DataType, width: int, encoder: str = "") -> pa.Schema
         )
     if width < 1:
         raise ValueError(f"A descriptor has at least one value a row, not {width}.")
+    if quantised and value != pa.uint8():
+        raise ValueError(f"Codes of product quantisation are of uint8, not of {value}.")
+    said = {ENCODER: encoder, METRIC: "cosine" if quantised else _METRICS[value]}
     strings = pa.list_(pa.string())
     return pa.schema(
         [
@@ -75,7 +86,7 @@ def index_schema(value: pa.DataType, width: int, encoder: str = "") -> pa.Schema
             pa.field("meta", pa.string()),
             pa.field(VECTOR, pa.list_(value, width)),
         ],
-        metadata={ENCODER: encoder, METRIC: _METRICS[value]},
+        metadata=said | ({CODES: PQ} if quantised else {}),
     )
 
 
@@ -123,9 +134,21 @@ def metric_of(schema: pa.Schema) -> Metric:
     return next((metric for metric in _METRICS.values() if metric == said), "cosine")
 
 
+def quantised(schema: pa.Schema) -> bool:
+    """Whether descriptors of SCHEMA are codes, which their encoder's codebooks explain."""
+    return _said(schema, CODES) == PQ
+
+
 def indexable(schema: pa.Schema) -> bool:
     """Whether Lance can compare descriptors of SCHEMA, and index them approximately."""
-    return metric_of(schema) != "asmk"
+    return metric_of(schema) != "asmk" and not quantised(schema)
+
+
+def like(schema: pa.Schema, encoder: str) -> pa.Schema:
+    """The columns of an index whose descriptors are stored as those of SCHEMA, made by ENCODER."""
+    kind = schema.field(VECTOR).type
+    codes = quantised(schema)
+    return index_schema(kind.value_type, kind.list_size, encoder, quantised=codes)
 
 
 def vector_bytes(schema: pa.Schema) -> int:
@@ -160,7 +183,8 @@ def nearest(
     """
     metric = metric_of(dataset.schema)
     if not indexable(dataset.schema):
-        raise ValueError(f"Lance does not compare by {metric}; tasks.searching.search does.")
+        held = "codes" if quantised(dataset.schema) else metric
+        raise ValueError(f"Lance does not compare by {held}; tasks.searching.search does.")
     asked: dict[str, Any] = {"column": VECTOR, "q": query, "k": k, "metric": metric}
     if exact:
         return asked | {"use_index": False}

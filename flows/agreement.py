@@ -61,6 +61,11 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
         )
     if refusal := measure(told.metric).refusal(train.descriptor == DescriptorType.BINARY):
         raise ValueError(f"{what}: {told.metric} {refusal}.")
+    if evaluate.real and train.storage == "pq":
+        raise ValueError(
+            "evaluate.real is for binary codes, and of rows that are stored by pq real numbers ask "
+            "in any case: leave it out."
+        )
     if evaluate.real and train.descriptor != DescriptorType.BINARY:
         raise ValueError(
             f"evaluate.real compares real numbers with bits, and {train.descriptor} descriptors "

@@ -10,6 +10,7 @@ from flows import kinds
 from models.aggregation import AGGREGATIONS
 from models.composition import check
 from models.descriptors import DESCRIPTORS
+from models.descriptors.quantised import Quantised
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS
 
@@ -78,6 +79,14 @@ def stored() -> list[list[Any]]:
     return [
         [word, kind.metric, (kind.__doc__ or "").splitlines()[0]]
         for word, kind in DESCRIPTORS.items()
+    ] + [["real_valued or aggregated, storage: pq", *_of_codes()]]
+
+
+def _of_codes() -> list[str]:
+    """By what product-quantised rows are compared, and what they are."""
+    return [
+        f"{Quantised.metric} with what the codes stand for",
+        (Quantised.__doc__ or "").splitlines()[0],
     ]
 
 
@@ -143,8 +152,9 @@ def facts() -> dict[str, Any]:
             for word, one in AGGREGATIONS.items()
         },
         "descriptors": {
-            word: {"about": about, "metric": metric} for word, metric, about in stored()
+            word: {"about": about, "metric": metric} for word, metric, about in stored()[:-1]
         },
+        "storages": {"pq": dict(zip(("metric", "about"), _of_codes(), strict=True))},
         "retrievals": kinds.facts(),
         "composes": [
             {

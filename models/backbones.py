@@ -74,12 +74,12 @@ def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:
             raise ValueError(NO_TOWER.format(pretrained=path))
         _must_be(spec, theirs.dimensions)
         kept["text"] = theirs.text
-    new: tuple[str, ...] = ()
+    new: tuple[str, ...] = ("quantiser.",)  # of this recipe's features, where there is one
     if spec.descriptor is DescriptorType.AGGREGATED and theirs.backbone is None:
         # what is stored is the pooling, so that is the recipe's
         pooling = spec.arguments.get("pooling")
         if pooling != theirs.arguments.get("pooling"):
-            new = ("pool.",)
+            new = ("pool.", *new)
         kept["arguments"] = {**theirs.arguments, "pooling": pooling}
     spec = spec.model_copy(update=kept)
     alone = spec.text is None and theirs.text is not None and theirs.text.projected

@@ -13,11 +13,15 @@ from data.taxonomy import DescriptorType, Network, Supervision, choose, unknown
 from models.aggregation import BAGS
 from models.aggregation.wanted import Pooling, width_of
 from models.descriptors import DESCRIPTORS
+from models.descriptors.base import Storage
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS, Annotation
 
 Whitening = Literal["none", "pca", "learned"]
 """What is put after the training into the place of a head."""
+
+PARTS: Final = 16
+"""Bytes of a product-quantised row, where nobody says how many."""
 
 MOST_BITS: Final = 128
 """Learned bits of which some can be kept: looking for an order takes the square of them."""
@@ -187,6 +191,39 @@ def check_learned_bits(
         raise ValueError(
             "learned_bits chooses among bits that were learned, and nothing is: set epochs, or "
             "leave learned_bits out."
+        )
+
+
+def check_storage(
+    descriptor: DescriptorType, pooling: Pooling, storage: Storage, parts: int
+) -> None:
+    """Return if a DESCRIPTOR of what is pooled by POOLING can be stored as STORAGE in PARTS bytes.
+
+    Args:
+        descriptor: its word.
+        pooling: as `pooling_of` says it.
+        storage: how an index stores it.
+        parts: bytes a row, of pq.
+
+    Raises:
+        ValueError: it cannot; says why, and what would do.
+    """
+    if storage != "pq":
+        if parts != PARTS:
+            raise ValueError(
+                f"pq_parts: {parts} says how many bytes a row has, and storage: {storage} keeps "
+                "numbers: set storage: pq, or leave pq_parts out."
+            )
+        return
+    if descriptor is DescriptorType.BINARY:
+        raise ValueError(
+            "storage: pq quantises numbers, and a binary descriptor is bits already, dimensions / "
+            "8 bytes a row: choose the descriptor real_valued or aggregated, or leave storage out."
+        )
+    if isinstance(pooling, dict) and BAGS in pooling:
+        raise ValueError(
+            f"storage: pq quantises one vector a picture, and {BAGS} makes a set of visual words "
+            "with bits: choose another pooling, or leave storage out."
         )
 
 

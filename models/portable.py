@@ -47,6 +47,11 @@ WORDS: Final = (
 TOLD: Final = ("licence", "supervision", "dataset", "dataset_version", "code", "created")
 """What a file tells of the encoder's card."""
 
+CODES: Final = (
+    "unit length; an index row stores, of each of {parts} parts of it one after another, the "
+    "number of the nearest of 256 words, a byte: the encoder's own file has them, this one has "
+    "not. Queries are these numbers, and never codes"
+)
 MEANS: Final = {"cosine": "what an index row stores", "hamming": PACKING, "asmk": WORDS}
 """What a row is, by the metric of its index."""
 
@@ -67,7 +72,7 @@ class Portable(nn.Module):
     def __init__(self, embedder: Embedder) -> None:
         super().__init__()
         encoder = copy.deepcopy(embedder.encoder).to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        encoder.text = None
+        encoder.text = encoder.quantiser = None
         self.encoder = encoder.eval().requires_grad_(False)
         self._stored = embedder.descriptor.stored
         self.size = embedder.spec.transform.size
@@ -130,7 +135,9 @@ def said_of(embedder: Embedder, batch: int | None) -> dict[str, Any]:
                 "dtype": np.dtype(embedder.value_type.to_pandas_dtype()).name,
                 "shape": [images, embedder.width],
                 "metric": embedder.metric,
-                "means": MEANS[embedder.metric],
+                "means": CODES.format(parts=spec.pq_parts)
+                if spec.pq_parts
+                else MEANS[embedder.metric],
             },
         },
         "card": {name: embedder.card[name] for name in TOLD if name in embedder.card},

@@ -15,6 +15,7 @@ from models.aggregation import BAGS
 from models.descriptors import DESCRIPTORS
 from models.descriptors.aggregated import VisualWords
 from models.descriptors.base import Descriptor, Storage
+from models.descriptors.quantised import Quantised
 from models.pixels import Transform
 
 Precision = Literal["float32", "float16", "bfloat16"]
@@ -66,7 +67,7 @@ class TextSpec(Plan):
 class EncoderSpec(Kept):
     """Everything but the weights that decides what an encoder makes of a picture, or of a text."""
 
-    later: ClassVar[Mapping[str, Any]] = {"text": None}
+    later: ClassVar[Mapping[str, Any]] = {"text": None, "pq_parts": 0}
 
     network: Network = Network.CONVOLUTIONAL
     arguments: dict[str, Any] = Field(default={}, description="of the network, besides dimensions")
@@ -75,7 +76,11 @@ class EncoderSpec(Kept):
     )
     descriptor: DescriptorType = DescriptorType.REAL_VALUED
     dimensions: int = Field(default=128, gt=0, description="D, or the number of bits")
-    storage: Storage = Field(default="float32", description="number format of a real descriptor")
+    storage: Storage = Field(
+        default="float32",
+        description="number format of a real descriptor; pq: an index stores codes of it",
+    )
+    pq_parts: int = Field(default=0, ge=0, description="bytes a row, where the storage is pq")
     transform: Transform = Transform()
     text: TextSpec | None = Field(
         default=None, description="a tower for text in the same space; none: it sees pictures only"
@@ -114,7 +119,15 @@ class EncoderSpec(Kept):
             cells = cells_for(self.transform.size, int(self.arguments.get("stem", 1)))
             slots = min(self.words, cells)
             return VisualWords(self.dimensions, self.storage, words=self.words, slots=slots)
-        return choose(DESCRIPTORS, self.descriptor, "descriptor")(self.dimensions, self.storage)
+        kind = choose(DESCRIPTORS, self.descriptor, "descriptor")
+        if self.storage != "pq" and not self.pq_parts:
+            return kind(self.dimensions, self.storage)
+        if self.storage != "pq" or not self.pq_parts or kind.metric != "cosine":
+            raise ValueError(
+                f"A {self.descriptor} descriptor of {self.pq_parts} parts is not stored as "
+                f"{self.storage}."
+            )
+        return Quantised(self.dimensions, parts=self.pq_parts)
 
 
 def stem_for(size: int) -> int:

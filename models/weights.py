@@ -23,14 +23,16 @@ from models.allowance import allowance
 from models.canary import CanaryMismatch
 from models.descriptors.base import Metric
 from models.folding import fold
+from models.headers import header_of
 from models.networks import NETWORKS
 from models.networks.base import Encoder, drawn_from
 from models.networks.heads import put_head
 from models.networks.pretrained import PretrainedEncoder
 from models.pixels import Transform
+from models.quantiser import Quantiser
 from models.scales import sides_of
 from models.spec import EncoderSpec, Precision
-from models.tensors import header_of, of_safetensors
+from models.tensors import of_safetensors
 from models.text.base import must_read
 from models.text.towers import tower_for
 
@@ -207,6 +209,8 @@ def build(spec: EncoderSpec, seed: int = 0) -> Encoder:
             put_head(encoder, spec.head, spec.dimensions)
         if spec.text is not None:
             encoder.text = tower_for(spec)
+        if spec.pq_parts:
+            encoder.quantiser = Quantiser(spec.dimensions, spec.pq_parts)
     encoder.binary = spec.descriptor is DescriptorType.BINARY
     return encoder
 

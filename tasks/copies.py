@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from data.indexes import VECTOR, metric_of, vectors_of
+from data.indexes import VECTOR, metric_of
 from data.lineage import Lineage
 from data.manifest import manifest, shard_name
 from data.store import Store
 from data.tables import rows_at
 from models.distances import between, prepared
 from models.pixels import MIN_SIDE, decode
+from tasks.codebooks import codebooks_of, rows_of
 from tasks.measuring.queries import Holding
 
 SAMPLE: Final = 64
@@ -59,7 +60,10 @@ def copy_distance(store: Store, held: Holding, lineage: Lineage) -> float:
     embedder = load_encoder(store, lineage.encoder)
     copies = [embedder.pixels(copied(contents[digest])) for digest in rows["digest"].to_pylist()]
     described = embedder.describe(embedder.features(torch.stack(copies)))
-    ours, theirs = (prepared(each, metric) for each in (vectors_of(rows[VECTOR]), described))
+    if books := codebooks_of(held.dataset):  # what is compared is always two rows
+        described = books.decoded(books.encoded(described))
+    stored = rows_of(held.dataset, rows[VECTOR])
+    ours, theirs = (prepared(each, metric) for each in (stored, described))
     apart = np.sort(np.diagonal(between(ours, theirs, metric)))
     return max(float(apart[int(np.ceil(SHARE * len(apart))) - 1]), ROUNDING[metric])
 

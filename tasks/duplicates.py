@@ -11,12 +11,13 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from data.indexes import VECTOR, Metric, index_table, metric_of, vectors_of
+from data.indexes import VECTOR, Metric, index_table, metric_of
 from data.lineage import lineage_of
 from data.store import Store
 from data.tables import STREAMED_ROWS, rows_at, streamed
 from models.components import Components
 from models.distances import between, prepared
+from tasks.codebooks import rows_of
 from tasks.copies import copy_distance
 from tasks.health import has_ann
 from tasks.measuring.queries import Array, Holding, holding
@@ -247,7 +248,7 @@ class _Rows:
             shown = members[:SHOWN].tolist()
             rows = rows_at(self.held.dataset, shown, ["key", VECTOR])
             metric = metric_of(self.held.dataset.schema)
-            vectors = prepared(vectors_of(rows[VECTOR]), metric)
+            vectors = prepared(rows_of(self.held.dataset, rows[VECTOR]), metric)
             yield Group(
                 size=len(members),
                 contents=int(contents[group]),

@@ -5,17 +5,19 @@ from typing import Any, Final
 
 import lance
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from data.delta import Delta, changed_since, compare, places_of
 from data.descriptors import DescriptorCache
-from data.indexes import VECTOR, index_names, index_schema, index_table, vector_bytes
+from data.indexes import VECTOR, index_names, index_schema, index_table, like, vector_bytes
 from data.lineage import last_lineage, lineage_of
 from data.manifest import manifest
 from data.probing import Probing
 from data.store import Store
 from data.tables import RUN, Table
 from tasks.cluster import ClusterPlan
+from tasks.codebooks import codebooks_in
 from tasks.health import HealthPlan, maintain, rows_in
 from tasks.seal import Candidate, seal
 from tasks.stage import stage
@@ -120,8 +122,7 @@ def _base(store: Store, name: str, encoder: str) -> lance.LanceDataset | None:
     table = index_table(store, name)
     base = table.latest()
     if base is not None:
-        vector = base.schema.field(VECTOR).type
-        index_table(store, name, index_schema(vector.value_type, vector.list_size, encoder))
+        index_table(store, name, like(base.schema, encoder))
     return base
 
 
@@ -169,9 +170,10 @@ def _table(
         return index_table(store, name)
     digest = target.take(places[:1].tolist(), columns=["digest"])["digest"].combine_chunks()
     vector = next(iter(cache.read(digest))).schema.field(VECTOR).type
-    return index_table(
-        store, name, index_schema(vector.value_type, vector.list_size, cache.encoder)
-    )
+    schema = index_schema(vector.value_type, vector.list_size, cache.encoder)
+    if books := codebooks_in(store, cache.encoder):
+        schema = index_schema(pa.uint8(), books.parts, cache.encoder, quantised=True)
+    return index_table(store, name, schema)
 
 
 def _counts_of(base: lance.LanceDataset | None, run: str) -> dict[str, int]:

@@ -13,6 +13,7 @@ import numpy as np
 from data.indexes import VECTOR, metric_of, nearest, vectors_of
 from data.tables import streamed
 from models.distances import between, of_pairs, prepared
+from tasks.codebooks import rows_of
 from tasks.measuring.queries import Array, Holding
 
 CHUNK: Final = 8192
@@ -68,11 +69,11 @@ def proposed(held: Holding, bound: float) -> Pairs:
 
 
 def _chunks(held: Holding) -> Iterator[tuple[int, Array]]:
-    """The stored descriptors of consecutive rows, and the number of the first of them."""
+    """The descriptors of consecutive rows, codes decoded, and the number of the first of them."""
     start = 0
     waiting: list[Array] = []
     for batch in streamed(held.dataset, [VECTOR], CHUNK):
-        waiting.append(vectors_of(batch[VECTOR]))
+        waiting.append(rows_of(held.dataset, batch[VECTOR]))
         rows = sum(map(len, waiting))
         if rows >= CHUNK:  # a fragment may be one small night's
             yield start, np.concatenate(waiting)

@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data.descriptors import DescriptorCache
-from data.indexes import VECTOR, vectors_of
+from data.indexes import VECTOR, quantised, vectors_of
 from data.manifest import manifest
 from data.tables import Table
+from models.codebooks import Codebooks
 from tasks.cluster import ClusterPlan, spread
+from tasks.codebooks import codebooks_in
 
 COPIED: Final = ("key", "digest", "uri", "labels", "tags", "captions", "split", "meta")
 """The columns an index takes over from the manifest."""
@@ -71,8 +73,15 @@ def stage(
     return [fragment for _, fragments in written for fragment in fragments]
 
 
-def index_rows(manifest_rows: pa.Table, cache: DescriptorCache, schema: pa.Schema) -> pa.Table:
+def index_rows(
+    manifest_rows: pa.Table,
+    cache: DescriptorCache,
+    schema: pa.Schema,
+    books: Codebooks | None = None,
+) -> pa.Table:
     """MANIFEST_ROWS with their descriptors from CACHE, in the columns of SCHEMA and their order.
+
+    Where SCHEMA stores codes, BOOKS make them of what the cache holds.
 
     Raises:
         MissingDescriptor: a digest has no good descriptor, or one with a number that is none.
@@ -83,9 +92,11 @@ def index_rows(manifest_rows: pa.Table, cache: DescriptorCache, schema: pa.Schem
     found = np.zeros(len(digests), bool)
     for batch in cache.read(digests):
         place = pc.index_in(batch["digest"], value_set=digests).to_numpy()
-        vectors[place] = vectors_of(batch[VECTOR])
+        made = vectors_of(batch[VECTOR])
+        _refuse_broken(batch["digest"], made, cache.encoder)
+        vectors[place] = books.encoded(made) if books else made
         found[place] = True
-    _refuse_missing(digests, found, vectors, cache.encoder)
+    _refuse_missing(digests, found, cache.encoder)
     place = pc.index_in(manifest_rows["digest"], value_set=digests).to_numpy()
     column = pa.FixedSizeListArray.from_arrays(pa.array(vectors[place].ravel()), type=kind)
     return manifest_rows.select(COPIED).append_column(VECTOR, column).cast(schema)
@@ -97,23 +108,25 @@ def _worker(
     """What writes slices: it opens the manifest once."""
     rows: lance.LanceDataset = manifest(table.store, dataset).open(version)
     cache = DescriptorCache(table.store, encoder)
+    books = codebooks_in(table.store, encoder) if quantised(table.schema) else None
 
     def write(some: Slice) -> tuple[int, list[str]]:
         taken = rows.take(some.places.tolist(), columns=list(COPIED))
-        return some.number, table.stage(index_rows(taken, cache, table.schema))
+        return some.number, table.stage(index_rows(taken, cache, table.schema, books))
 
     return write
 
 
-def _refuse_missing(
-    digests: pa.Array, found: np.ndarray[Any, Any], vectors: np.ndarray[Any, Any], encoder: str
-) -> None:
+def _refuse_missing(digests: pa.Array, found: np.ndarray[Any, Any], encoder: str) -> None:
     if not found.all():
         lost = digests.filter(pa.array(~found)).slice(0, 3).to_pylist()
         raise MissingDescriptor(
             f"{(~found).sum()} images lost their descriptor of encoder {encoder[:12]} while they "
             f"were indexed (the first: {', '.join(lost)}). Nothing was published; run again."
         )
+
+
+def _refuse_broken(digests: pa.Array, vectors: np.ndarray[Any, Any], encoder: str) -> None:
     if vectors.dtype.kind == "f" and not (finite := np.isfinite(vectors).all(axis=1)).all():
         broken = digests.filter(pa.array(~finite)).slice(0, 3).to_pylist()
         raise MissingDescriptor(

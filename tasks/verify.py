@@ -25,6 +25,7 @@ from data.protocols.kept import kept
 from data.store import Store
 from models.distances import between, prepared
 from models.pixels import BadImage
+from tasks.codebooks import codebooks_of
 
 if TYPE_CHECKING:
     from models.weights import Embedder
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 MEMORY_MB: Final = 512
 DRIFT: Final = {"cosine": 5e-4, "hamming": 0.02, "asmk": 0.1}
 """How far a descriptor made again may lie from the stored one: 1 - likeness, or share of bits.
-Another processor or precision moves one by less; another encoder or transform by far more."""
+Another processor or precision moves one by less; another encoder or transform by far more. Of codes
+it is by how much they are farther from it than the nearest words."""
 
 COMPARED: Final = ("key", "digest", "meta")
 
@@ -249,7 +251,7 @@ def _drifted(
     from tasks.training.train import load_encoder
 
     embedder = (load or load_encoder)(store, lineage.encoder)
-    metric = metric_of(index.schema)
+    metric, books = metric_of(index.schema), codebooks_of(index)
     drifted: list[str] = []
     embedded = 0
     for row in _sampled(ask, index, embed):
@@ -263,7 +265,10 @@ def _drifted(
             continue
         again = embedder.describe(embedder.features(torch.stack([pixels])))
         stored = np.asarray(row[VECTOR])[None]
-        apart = float(between(prepared(again, metric), prepared(stored, metric), metric)[0, 0])
+        if books:  # half of the square of a distance of unit vectors is their 1 - cos
+            apart = float(books.off(again, stored)[0]) / 2
+        else:
+            apart = float(between(prepared(again, metric), prepared(stored, metric), metric)[0, 0])
         embedded += 1
         if apart > DRIFT[metric] * (8 * stored.shape[1] if metric == "hamming" else 1):
             drifted.append(row["key"])

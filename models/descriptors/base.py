@@ -9,7 +9,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import torch
 
-Storage = Literal["float32", "float16"]
+Storage = Literal["float32", "float16", "pq"]
 Metric = Literal["cosine", "hamming", "asmk"]
 
 
@@ -25,10 +25,10 @@ class Descriptor(ABC):
     """How two stored rows are compared."""
 
     value_type: pa.DataType
-    """The type of one stored value."""
+    """The type of one value of what a picture is described by, kept in the cache, asked with."""
 
     width: int
-    """Stored values a row."""
+    """Values a row."""
 
     @abstractmethod
     def __init__(self, dimensions: int, storage: Storage = "float32") -> None: ...

@@ -1,5 +1,6 @@
 """The features themselves."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from models.descriptors.base import Descriptor, Metric, Storage
 if TYPE_CHECKING:
     import torch
 
-_TYPES: Final = {"float32": pa.float32(), "float16": pa.float16()}
+_TYPES: Final[Mapping[Storage, pa.DataType]] = {"float32": pa.float32(), "float16": pa.float16()}
 
 
 class RealValued(Descriptor):

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    from models.quantiser import Quantiser
     from models.text.base import TextTower
 
 LEARNING: Final = frozenset({"head", "text"})
@@ -64,9 +65,13 @@ class Encoder(nn.Module, ABC):
     text: "TextTower | None"
     """What makes features of texts, in the same space; None where nothing does."""
 
+    quantiser: "Quantiser | None"
+    """The codebooks by which rows of an index are stored; None where they hold numbers or bits."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.register_module("text", None)
+        self.register_module("quantiser", None)
 
     @abstractmethod
     def pooled(self, images: torch.Tensor) -> torch.Tensor:

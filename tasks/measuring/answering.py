@@ -1,7 +1,7 @@
 """What an index version holds of a protocol's pictures, and how it is asked by its own encoder."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -13,25 +13,24 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from data.cutouts import shown
-from data.indexes import VECTOR, encoder_of, metric_of, vectors_of
+from data.indexes import VECTOR, encoder_of, metric_of, quantised
 from data.plan import digest_of
 from data.probing import Probing
 from data.regions import Region
 from data.store import Store
+from tasks.codebooks import rows_of, type_of, width_of
 from tasks.measuring.depth import Rows
-from tasks.measuring.made import Made, described, whole
+from tasks.measuring.made import Load, Made, asking, described, whole
 from tasks.measuring.queries import Array, fingerprints
 from tasks.measuring.sets import Questions
 
 if TYPE_CHECKING:
-    from models.weights import Embedder
+    pass
 
 CROP: Final = "nightjar crop 1"
 """Names the way in which `cut` cuts, in the digest that a cut-out's descriptor goes by."""
 SCALED: Final = "nightjar scales 1"
 """Names the way in which descriptors of several scales become one, in the digest of what did."""
-
-Load = Callable[[Store, str], "Embedder"]
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,11 @@ class Answering:
 
     Args:
         dataset: the index version.
-        rows: descriptors of the N' pictures of the database that it holds.
+        rows: descriptors of the N' pictures of the database that it holds, codes decoded.
         places: (N',) their places in `Questions.database`.
         images: (N',) uint64, their fingerprints.
-        vectors: (Q, width) descriptors of the queries; zeros where `there` is False.
+        vectors: (Q, width) descriptors of the queries, none quantised; zeros where `there` is
+            False.
         there: (Q,) bool, queries that it can be asked.
         embedded: pictures that had to be embedded for that.
         probing: how its ANN index is asked, where that was tuned.
@@ -79,33 +79,45 @@ def answering(
         scales: at which queries are embedded; none: as they are stored.
         probing: how the ANN index of the version is asked, where that was tuned.
     """
-    width = opened.schema.field(VECTOR).type.list_size
-    metric = metric_of(opened.schema)
+    width, metric = width_of(opened), metric_of(opened.schema)
     bits = 8 * width if metric == "hamming" else 0
     rows = Rows(min(len(asked.database), opened.count_rows()), width, bits, metric)
     places, images = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
     queries = asked.queries["key"].combine_chunks()
-    kind = opened.schema.field(VECTOR).type.value_type.to_pandas_dtype()
-    vectors = np.zeros((len(queries), width), kind)
+    vectors = np.zeros((len(queries), width), type_of(opened))
     there = np.zeros(len(queries), bool)
     for batch in opened.scanner(["key", "digest", VECTOR], batch_size=8192).to_batches():
         held = _places(batch["key"], asked.database)
         some = batch.filter(pa.array(held >= 0))
         if len(some):
-            rows.add(vectors_of(some[VECTOR]))
+            rows.add(rows_of(opened, some[VECTOR]))
             places.append(held[held >= 0])
             images.append(fingerprints(some["digest"]))
         number = _places(batch["key"], queries)
         mine = batch.filter(pa.array(number >= 0))
         if len(mine):
-            vectors[number[number >= 0]] = vectors_of(mine[VECTOR])
+            vectors[number[number >= 0]] = rows_of(opened, mine[VECTOR])
             there[number[number >= 0]] = True
     found = Answering(
         opened, rows, np.concatenate(places), np.concatenate(images), vectors, there, 0, probing
     )
+    if quantised(opened.schema):
+        found = _unquantised(store, dataset, found, asked, load)
     if not asked.protocol.crop and (not scales or metric == "asmk"):
         return found
     return _embedded(store, dataset, found, asked, load, scales)
+
+
+def _unquantised(
+    store: Store, dataset: str, version: Answering, asked: Questions, load: Load
+) -> Answering:
+    """VERSION, whose rows are codes, asked with the numbers that they are codes of."""
+    digests = asked.queries["digest"].filter(pa.array(version.there)).to_pylist()
+    made, fresh = asking(store, dataset, digests, encoder_of(version.dataset.schema), load)
+    vectors = version.vectors.copy()
+    for number, digest in zip(np.flatnonzero(version.there), digests, strict=True):
+        vectors[number] = made[digest]
+    return replace(version, vectors=vectors, embedded=fresh)
 
 
 def _embedded(
@@ -137,10 +149,10 @@ def _embedded(
     vectors, fresh = described(
         store, dataset, made, embedder, "scales" if scales else "crop", scales
     )
-    asking = version.vectors.copy()
+    cut_out = version.vectors.copy()
     for number, name in of_query.items():
-        asking[number] = vectors[name]
-    return replace(version, vectors=asking, embedded=fresh)
+        cut_out[number] = vectors[name]
+    return replace(version, vectors=cut_out, embedded=version.embedded + fresh)
 
 
 def _places(keys: pa.Array, among: pa.Array) -> Array:

@@ -9,9 +9,9 @@ from data.indexes import encoder_of
 from data.store import Store
 from models.distances import directions_of
 from tasks.encoders import the_encoder
-from tasks.measuring.answering import Answering, Load
+from tasks.measuring.answering import Answering
 from tasks.measuring.depth import Rows
-from tasks.measuring.made import Made, described, features_of, whole
+from tasks.measuring.made import Load, Made, described, features_of, whole
 from tasks.measuring.plan import EvaluatePlan
 from tasks.measuring.queries import Array
 from tasks.measuring.sets import Questions

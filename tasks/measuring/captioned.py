@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data.aliases import Pointer
-from data.indexes import VECTOR, encoder_of, index_table, metric_of, vectors_of
+from data.indexes import VECTOR, encoder_of, index_table, metric_of, quantised
 from data.probing import Probing
 from data.relevance import own_answers
 from data.store import Store
 from models.measures import Measure, measure
-from tasks.measuring.answering import Load
+from tasks.codebooks import rows_of
 from tasks.measuring.captions import Caption, Captions, captions
 from tasks.measuring.depth import Depth, Rows, depth
-from tasks.measuring.made import read
+from tasks.measuring.made import Load, asking, read
 from tasks.measuring.named import served_recall
 from tasks.measuring.plan import EvaluatePlan
 from tasks.measuring.queries import Array, fingerprints
@@ -56,13 +56,15 @@ def measured(
     nothing = Scores(plan.title, protocol.metric, {}, against=str(production or ""))
     try:
         asked = captions(store, dataset, version, plan.name, protocol, plan.queries)
-        ours = _Version(store, place, asked, load, probing)
+        ours = _Version(store, dataset, place, asked, load, probing)
     except ValueError as error:  # a gate holds what could not be computed
         return replace(nothing, notes=(f"{plan.name} could not be asked: {error}",))
     versions, notes = [ours], []
     if production:
         try:
-            versions.append(_Version(store, production.place, asked, load, production.probing))
+            versions.append(
+                _Version(store, dataset, production.place, asked, load, production.probing)
+            )
         except (FileNotFoundError, ValueError) as error:
             notes.append(f"Production could not be asked: {error}")
     names = dict.fromkeys((*protocol.measures, *plan.measures, *(beside or ())))
@@ -100,6 +102,7 @@ class _Version:
 
     Args:
         store: where it lies.
+        dataset: the dataset's name.
         place: table and version.
         asked: what is asked.
         load: gives its encoder.
@@ -114,6 +117,7 @@ class _Version:
     def __init__(
         self,
         store: Store,
+        dataset: str,
         place: tuple[str, int],
         asked: Captions,
         load: Load,
@@ -126,18 +130,24 @@ class _Version:
         self.read, self.embedded = read(store, asked.texts, embedder)
         wanted = pa.array(sorted({*asked.database, *asked.pictures}), pa.string())
         self.places: dict[str, int] = {}
-        vectors, images = [], [np.empty(0, np.uint64)]
+        vectors, images, digests = [], [np.empty(0, np.uint64)], []
         for batch in self.dataset.scanner(["key", "digest", VECTOR], batch_size=8192).to_batches():
             mine = batch.filter(pc.is_in(batch["key"], value_set=wanted))
             if len(mine):
                 start = len(self.places)
                 self.places |= {key: start + n for n, key in enumerate(mine["key"].to_pylist())}
-                vectors.append(vectors_of(mine[VECTOR]))
+                vectors.append(rows_of(self.dataset, mine[VECTOR]))
                 images.append(fingerprints(mine["digest"]))
+                digests += mine["digest"].to_pylist()
         self.database = [key for key in asked.database if key in self.places]
         if not self.database:
             raise ValueError("no picture of its database is in the index.")
         self.vectors, self.images = np.concatenate(vectors), np.concatenate(images)
+        self.asking = self.vectors
+        if quantised(self.dataset.schema):
+            made, fresh = asking(store, dataset, digests, embedder.digest, load)
+            self.asking = np.stack([made[digest] for digest in digests])
+            self.embedded += fresh
 
     def of(self, keys: Sequence[str]) -> Array:
         """The places of the pictures of KEYS."""
@@ -168,14 +178,14 @@ class _Version:
         for (key, _), name in zip(said, names, strict=True):
             own.setdefault(key, []).append(name)
         there = [n for n, key in enumerate(self.asked.pictures) if key in among]
-        asking = [self.asked.pictures[n] for n in there]
+        pictures = [self.asked.pictures[n] for n in there]
         hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
         found = self._depth(
             names,
             self.reading(said),
             fingerprints(pa.array(hashes, pa.string())),
-            self.vectors[self.of(asking)],
-            [tuple(own.get(key, ())) for key in asking],
+            self.asking[self.of(pictures)],
+            [tuple(own.get(key, ())) for key in pictures],
             measures,
         )
         values = {name: np.full(len(self.asked.pictures), np.nan) for name in found.values}

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from data.aliases import Pointer
-from data.indexes import encoder_of, index_table
+from data.indexes import encoder_of, index_table, quantised
 from data.lineage import lineage_of
 from data.store import Store
 from tasks.measuring import captioned, named
+from tasks.measuring.made import asking
 from tasks.measuring.plan import EvaluatePlan
 from tasks.measuring.queries import (
     Array,
@@ -177,10 +178,17 @@ class _Asking:
         return ranked if relevant.any() else []
 
     def _queries(self, held: Holding, images: Array) -> Queries:
-        if self.protocol == "labels":
-            return label_queries(held, images)
         load = self.load or _load
-        embedder = load(self.store, encoder_of(held.dataset.schema))
+        encoder = encoder_of(held.dataset.schema)
+
+        def made(digests: list[str]) -> Array:
+            found, fresh = asking(self.store, self.dataset, digests, encoder, load)
+            self.embedded += fresh
+            return np.stack([found[digest] for digest in digests])
+
+        if self.protocol == "labels":
+            return label_queries(held, images, made if quantised(held.dataset.schema) else None)
+        embedder = load(self.store, encoder)
         queries, fresh = copy_queries(self.store, self.dataset, held, images, embedder)
         self.embedded += fresh
         return queries

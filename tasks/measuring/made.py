@@ -4,7 +4,7 @@ They are kept in the encoder's cache beside those of images, each under a digest
 made of which image, so that a night embeds what it has not asked before, and nothing else.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from models.weights import Embedder
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+Load = Callable[[Store, str], "Embedder"]
 
 AT_ONCE: Final = 32
 """Pictures that are embedded together."""
@@ -78,6 +80,28 @@ def described(
 def whole(content: bytes, side: int) -> bytes:
     """The picture in CONTENT as it is; SIDE, of what the encoder will see, decides nothing."""
     return content
+
+
+def asking(
+    store: Store, dataset: str, digests: Iterable[str], encoder: str, load: Load
+) -> tuple[dict[str, Array], int]:
+    """What the images of DIGESTS ask with, by them, and how many had to be embedded.
+
+    That is what ENCODER describes them by. An index may keep no more than codes of it.
+
+    Args:
+        store: holds the images' bytes and the cache.
+        dataset: whose images they are.
+        digests: of the images.
+        encoder: its digest.
+        load: gives it, where the cache lacks some.
+    """
+    names = list(dict.fromkeys(digests))
+    vectors = _cached(DescriptorCache(store, encoder), names)
+    if len(vectors) == len(names):
+        return vectors, 0
+    pictures = {name: Made(name, whole) for name in names}
+    return described(store, dataset, pictures, load(store, encoder), "query")
 
 
 def features_of(

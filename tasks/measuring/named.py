@@ -16,9 +16,10 @@ from data.store import Store
 from models import metrics
 from models.measures import Measure, measure
 from tasks.health import has_ann
-from tasks.measuring.answering import Answering, Load, answering
+from tasks.measuring.answering import Answering, answering
 from tasks.measuring.asymmetric import asked_otherwise
 from tasks.measuring.depth import Depth, depth
+from tasks.measuring.made import Load
 from tasks.measuring.plan import EvaluatePlan, RerankPlan, lost
 from tasks.measuring.probe import exact_probe, recall
 from tasks.measuring.queries import Array

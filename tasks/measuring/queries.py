@@ -8,6 +8,7 @@ the index are the queries, and the image itself is the one answer; needs no labe
 import binascii
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -135,10 +136,20 @@ def picked(held: Holding, among: Array | None, split: str | None, queries: int) 
     return np.unique(held.images[may])[:queries]
 
 
-def label_queries(held: Holding, images: Array) -> Queries:
-    """The rows of IMAGES, which HELD holds, as queries with the descriptors that are stored."""
+def label_queries(
+    held: Holding, images: Array, made: Callable[[list[str]], Array] | None = None
+) -> Queries:
+    """The rows of IMAGES, which HELD holds, as queries with the descriptors that are stored.
+
+    Args:
+        held: the rows.
+        images: of which some ask.
+        made: gives what images are described by, in the order of their digests, where rows keep no
+            more than codes of it; None where they keep it.
+    """
     rows = _rows(held, images, ["key", "digest", "labels", VECTOR])
-    return _queries("labels", rows, vectors_of(rows[VECTOR]))
+    vectors = made(rows["digest"].to_pylist()) if made else vectors_of(rows[VECTOR])
+    return _queries("labels", rows, vectors)
 
 
 def copy_queries(

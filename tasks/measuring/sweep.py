@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.indexes import VECTOR, metric_of, vectors_of
+from data.indexes import VECTOR, metric_of
 from data.tables import rows_at
 from models.distances import Nearest, between, prepared
+from tasks.codebooks import rows_of
 from tasks.measuring.queries import Array, Holding, Queries, fingerprints, in_split
 
 CHUNK: Final = 8192
@@ -151,7 +152,8 @@ def sweep(
     for batch in gallery.chunks(["digest", "split", "labels", VECTOR]):
         here = slice(start, start + len(batch))
         start = here.stop
-        apart = between(asked, prepared(vectors_of(batch[VECTOR]), metric), metric)
+        rows = prepared(rows_of(gallery.first.dataset, batch[VECTOR]), metric)
+        apart = between(asked, rows, metric)
         images = fingerprints(batch["digest"])
         ties = (images >> np.uint64(32)).astype(np.uint32)
         relevant, barred = _truth(queries, batch, images, split)

@@ -10,7 +10,7 @@ from typing import Final
 import lance
 
 from data.aliases import Alias, Pointer
-from data.indexes import NPROBES, REFINE, metric_of, nearest
+from data.indexes import NPROBES, REFINE, indexable, metric_of, nearest, quantised
 from data.probing import Probing
 from data.store import Store
 from tasks.health import HealthPlan, measure
@@ -114,6 +114,12 @@ def tune(
         OutOfReach: the best setting finds less.
     """
     figures = measure(dataset, HealthPlan())
+    if not indexable(dataset.schema):
+        raise ValueError(
+            "The index has no ANN index and gets none, for Lance cannot compare its rows, which "
+            f"are {'codes' if quantised(dataset.schema) else 'visual words'}: its {figures.rows:,} "
+            "rows are all compared, which finds all that there is, and nothing is to be tuned."
+        )
     if not figures.partitions:
         raise ValueError(
             f"The index has no ANN index: its {figures.rows:,} rows are all compared, which finds "

@@ -18,5 +18,6 @@ ASYMMETRIC: Final = Kind(
     command="nightjar search PICTURE --recipe RECIPE --encoder ENCODER",
     cite="Budnik and Avrithis, Asymmetric Metric Learning for Knowledge Transfer, CVPR 2021; of "
     "real numbers against bits: Gordo, Perronnin, Gong, Lazebnik, Asymmetric Distances for Binary "
-    "Embeddings, TPAMI 2014",
+    "Embeddings, TPAMI 2014; against product-quantised rows: Jegou, Douze, Schmid, Product "
+    "Quantization for Nearest Neighbor Search, TPAMI 2011",
 )

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data.columns import literal
-from data.indexes import VECTOR, metric_of, nearest, vectors_of
+from data.indexes import VECTOR, metric_of, nearest, quantised, vectors_of
 from data.probing import Probing
 from data.tables import STREAMED_ROWS, rows_at, streamed
 from models.distances import Metric, Nearest, prepared
+from tasks.codebooks import rows_of, told
 from tasks.searching.adc import nearest_codes
 from tasks.searching.words import Words
 
@@ -98,14 +99,16 @@ class Finder:
         """The N rows nearest to each of QUERIES (Q, width), all rows where there are no more.
 
         Args:
-            queries: descriptors as they are stored; of codes also real numbers (Q, 8 width), which
-                are compared with every row as `tasks.searching.adc` does.
+            queries: descriptors as they are stored; of bits also real numbers (Q, 8 width), of
+                product-quantised rows nothing else, which are compared with every row as
+                `tasks.searching.adc` does.
             n: how many.
             exact: compare with every row, whatever ANN index there is.
-            vectors: whether the rows' descriptors are told too.
+            vectors: whether the rows' descriptors are told too, those of codes decoded.
         """
         columns = [*COLUMNS, VECTOR] if vectors else list(COLUMNS)
-        if self.metric == "hamming" and queries.dtype != np.uint8:
+        bits = self.metric == "hamming"
+        if quantised(self.dataset.schema) or (bits and queries.dtype != np.uint8):
             mask = self.mask if self._whole else None
             return nearest_codes(self.dataset, queries, n, columns, mask)
         stored = self.metric == "cosine" or queries.dtype == np.uint8  # no others are compared here
@@ -201,7 +204,7 @@ class Finder:
         best = Nearest(1, n)
         longest = np.float32(np.sqrt(len(toward)) if self.metric == "hamming" else 1)
         for batch in streamed(self.dataset, [VECTOR], STREAMED_ROWS):
-            alike = prepared(vectors_of(batch[VECTOR]), self.metric) @ toward
+            alike = prepared(rows_of(self.dataset, batch[VECTOR]), self.metric) @ toward
             out = ~self.mask[best.seen : best.seen + len(alike)]
             best.see(np.maximum(longest - alike, 0)[None], excluded=out[None])
         return self._placed(best)
@@ -220,7 +223,8 @@ class Finder:
     def _placed(self, best: Nearest) -> pa.Table:
         """The rows that BEST has kept for its one query."""
         places = best.found()[0][0]
-        return rows_at(self.dataset, places[places >= 0].tolist(), [*COLUMNS, VECTOR])
+        found = rows_at(self.dataset, places[places >= 0].tolist(), [*COLUMNS, VECTOR])
+        return told(self.dataset, found)
 
     def _mean(self) -> Vectors:
         """The mean (D,) of the rows that are meant, of codes that of their bits as -1 and +1."""
@@ -229,7 +233,7 @@ class Finder:
         for batch in streamed(self.dataset, [VECTOR], STREAMED_ROWS):
             meant = self.mask[seen : seen + len(batch)]
             seen += len(batch)
-            here = prepared(vectors_of(batch[VECTOR])[meant], self.metric)
+            here = prepared(rows_of(self.dataset, batch[VECTOR])[meant], self.metric)
             total = here.sum(axis=0, dtype=np.float64) + (total if len(total) else 0)
         return np.asarray(total / max(1, self.rows), np.float32)
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from data.conditions import Where
 from data.cutouts import cutouts
-from data.indexes import VECTOR
 from data.regions import part_of
 from data.taxonomy import choose
 from models.pixels import BadImage
@@ -177,8 +176,7 @@ def descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
         rows = form.describe(searcher, [queries[place] for place in places])
         found |= dict(zip(places, rows, strict=True))
     if not found:
-        kind = searcher.dataset.schema.field(VECTOR).type.value_type
-        return np.empty((0, searcher.width), kind.to_pandas_dtype())
+        return np.empty((0, searcher.width), searcher.kind)
     return np.stack([found[place] for place in range(len(queries))])
 
 

@@ -16,6 +16,7 @@ from data.probing import Probing
 from data.store import Store
 from models.distances import prepared
 from models.reranking import Pictures, check_metric
+from tasks.codebooks import type_of, width_of
 from tasks.searching.finding import Finder, Vectors
 from tasks.searching.question import FORMS, REAL, Query, Question, descriptors
 from tasks.searching.refine import First, varied, within
@@ -84,7 +85,7 @@ class Searcher:
         self.finder = Finder(self.dataset, probing=probing)
         self._narrowed: tuple[Where, Finder] | None = None
         self.metric, self.rows = self.finder.metric, self.finder.rows
-        self.width: int = self.dataset.schema.field(VECTOR).type.list_size
+        self.width, self.kind = width_of(self.dataset), type_of(self.dataset)
         check_space(f"{table}@{version}", encoder_of(self.dataset.schema), lineage.encoder)
         if embedder is not None:
             check_space(f"{table}@{version}", lineage.encoder, embedder.digest, embedder.card)

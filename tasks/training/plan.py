@@ -11,7 +11,8 @@ from data.taxonomy import DescriptorType, Network, Supervision
 from models import composition
 from models.aggregation import BAGS
 from models.aggregation.wanted import Pooling, fits, pooling_of
-from models.composition import Whitening
+from models.composition import PARTS, Whitening
+from models.descriptors.base import Storage
 from models.networks import NETWORKS
 from models.pixels import Sight, Transform
 from models.spec import EncoderSpec, TextSpec, stem_for
@@ -48,6 +49,7 @@ class TrainPlan(Plan):
         "compatible_by": "descriptors",
         "text": "",
         "vocabulary": 8192,
+        "pq_parts": PARTS,
     }
 
     supervision: Supervision = Supervision.SELF_SUPERVISED
@@ -74,7 +76,13 @@ class TrainPlan(Plan):
         ge=0,
         description="of which the best are kept, as many as dimensions says; 0: all that it learns",
     )
-    storage: Literal["float32", "float16"] = "float32"
+    storage: Storage = Field(
+        default="float32",
+        description="of the numbers in an index; pq: codes of a byte a part, product quantisation",
+    )
+    pq_parts: int = Field(
+        default=PARTS, gt=0, description="bytes a row by storage: pq; dimensions are a multiple"
+    )
     size: int = Field(default=64, ge=8, le=1024, description="side of a picture, pixels")
     fit: Literal["squash", "crop"] = "squash"
     see: Sight = Field(
@@ -198,6 +206,7 @@ class TrainPlan(Plan):
         composition.check_learned_bits(
             self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
         )
+        composition.check_storage(self.descriptor, self._pooling, self.storage, self.pq_parts)
         check_compatible(self)
         check_text(self)
         self.spec()
@@ -213,15 +222,6 @@ class TrainPlan(Plan):
                 "set epochs: 0 or a split that it does not ask with"
             )
         return word
-
-    @model_validator(mode="after")
-    def _one_choice(self) -> "TrainPlan":
-        if self.protocol is not None and self.split is not None:
-            raise ValueError(
-                f"split is {self.split!r}, and the protocol says itself which pictures teach: "
-                "leave one of them out."
-            )
-        return self
 
     @property
     def taught_by(self) -> Protocol | None:
@@ -255,7 +255,8 @@ class TrainPlan(Plan):
     def looks(self) -> bool:
         """Whether pictures are looked at, and not only weights drawn."""
         found = self.descriptor is DescriptorType.AGGREGATED or self.whitening != "none"
-        return bool(self.epochs) or self.way.closed_form or found or fits(self._pooling)
+        found |= self.storage == "pq" or fits(self._pooling)
+        return bool(self.epochs) or self.way.closed_form or found
 
     @property
     def purpose(self) -> str:
@@ -293,6 +294,7 @@ class TrainPlan(Plan):
             descriptor=self.descriptor,
             dimensions=dimensions,
             storage=self.storage,
+            pq_parts=self.pq_parts if self.storage == "pq" else 0,
             transform=Transform(size=self.size, fit=self.fit, see=self.see),
             text=TextSpec(kind="pretrained") if self.text else None,
         )

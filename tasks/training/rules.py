@@ -14,6 +14,11 @@ def check_together(plan: "TrainPlan") -> None:
     Raises:
         ValueError: it does; says what to set.
     """
+    if plan.protocol is not None and plan.split is not None:
+        raise ValueError(
+            f"split is {plan.split!r}, and the protocol says itself which pictures teach: leave "
+            "one of them out."
+        )
     if plan.patience and not plan.validation:
         raise ValueError(
             "patience waits for a better epoch, and without validation none is better than "

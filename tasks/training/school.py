@@ -15,6 +15,7 @@ from data.taxonomy import choose
 from models.backbones import Start
 from models.learner import Learner, Schedule
 from models.networks.base import Encoder
+from models.quantiser import enough
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Lesson, Supervision
 from models.text.vocabulary import Vocabulary
@@ -23,6 +24,7 @@ from tasks.training.everything import Everything, some
 from tasks.training.fitting import fit_poolings
 from tasks.training.group import Group
 from tasks.training.plan import TrainPlan
+from tasks.training.quantise import quantise
 from tasks.training.selection import Selected, Wanted, selected
 from tasks.training.training_set import TrainingSet
 from tasks.training.validation import Validation
@@ -88,6 +90,8 @@ class School:
             return found
 
         held_out = [] if held is None else [pictures(held, memory // 2)]
+        if self.quantises:
+            enough(len(learned))
         self.pictures = pictures(learned, memory - sum(one.taken for one in held_out))
         self.sets = [self.pictures, *held_out]
         self.validation: Validation | None = None
@@ -126,6 +130,11 @@ class School:
         return self.plan.whitening != "none" or self.began.spec.head == "whitening"
 
     @property
+    def quantises(self) -> bool:
+        """Whether codebooks are found when all else is."""
+        return self.began.encoder.quantiser is not None
+
+    @property
     def held(self) -> int:
         """Pictures that are held out and can be decoded, as far as is known."""
         return sum(len(pictures) - len(pictures.bad) for pictures in self.sets[1:])
@@ -154,6 +163,8 @@ class School:
                 labels = labels.at(np.isin(np.arange(len(labels)), rows))
             pooled = self.everything.pooled(encoder, rows)
             whiten(encoder, pooled, plan.whitening, labels, plan.seed)
+        if encoder.quantiser is not None:
+            quantise(encoder, encoder.quantiser, self.everything, plan.seed)
 
 
 def wanted(plan: TrainPlan) -> Wanted:

@@ -32,9 +32,9 @@ def shades(count: int, *shape: int) -> tuple[Array, Array]:
     return labels.astype(np.uint8), pictures.astype(np.uint8)
 
 
-def mnist(root: Path) -> None:
+def mnist(root: Path, learned: int = LEARNED) -> None:
     root.mkdir()
-    for name, count in (("train", LEARNED), ("t10k", ASKED)):
+    for name, count in (("train", learned), ("t10k", ASKED)):
         labels, pictures = shades(count, 28, 28)
         for what, array in (("images-idx3", pictures), ("labels-idx1", labels)):
             head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.taxonomy import DescriptorType
+from models.headers import header_of
 from models.pixels import Transform
 from models.spec import EncoderSpec, TextSpec
-from models.tensors import header_of
 from models.text.base import NoText
 from models.text.vocabulary import FIRST, LONGEST, PADDING, UNKNOWN, Vocabulary, words_of
 from models.text.words import WordTower

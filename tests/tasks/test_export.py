@@ -116,6 +116,23 @@ def test_a_file_says_what_goes_in_and_what_comes_out(store: Store, tmp_path: Pat
     assert said["card"] == {"licence": "own"}
 
 
+def test_numbers_are_exported_and_the_file_says_of_which_an_index_has_codes(
+    store: Store, tmp_path: Path
+) -> None:
+    codes = EncoderSpec.model_validate(SPEC.model_dump() | {"storage": "pq", "pq_parts": 4})
+    digest, file = kept(store, codes), tmp_path / "encoder.pt"
+    agreed = export(store, digest, "torchscript", file)
+    assert agreed.differing_bits is None
+    run, kept_words = FORMATS["torchscript"].read(file)
+    said = json.loads(kept_words)
+    assert EncoderSpec.model_validate(said["spec"]) == codes
+    descriptor = said["outputs"]["descriptor"]
+    assert (descriptor["shape"], descriptor["dtype"]) == (["batch", 16], "float32")
+    assert "an index row stores, of each of 4 parts" in descriptor["means"]
+    features, rows = run(pictures(3))
+    np.testing.assert_allclose(rows.numpy(), features.numpy(), atol=1e-6)
+
+
 @pytest.mark.parametrize("to", ["onnx", "torch-export"])
 def test_a_file_of_a_fixed_batch_takes_no_other(to: Word, store: Store, tmp_path: Path) -> None:
     file = tmp_path / "encoder"
