@@ -19,6 +19,9 @@ $(SETUP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,export]'
 	@touch $@
 
+# a core each: threads of two tests that wait for each other's cores wait for long
+test test-slow: export OMP_NUM_THREADS = 1
+
 demo: setup
 	$(BIN)/nightjar demo
 
