@@ -32,6 +32,7 @@ ANN: Final = "vector_ann"
 FOLDER: Final = "indexes"
 ENCODER: Final = "nightjar.encoder"
 METRIC: Final = "nightjar.metric"
+CODES: Final = "nightjar.codes"
 
 NPROBES: Final = 32
 """Partitions a query visits: of 447, enough for a recall@10 of 0.98 on clustered unit vectors."""
@@ -42,7 +43,7 @@ REFINE: Final = 4
 ENCODER_LETTERS: Final = 12
 
 
-def index_schema(value: pa.DataType, width: int, encoder: str = "") -> pa.Schema:
+def index_schema(value: pa.DataType, width: int, encoder: str = "", codes: str = "") -> pa.Schema:
     """The columns of an index whose descriptors are WIDTH values of VALUE, made by ENCODER.
 
     The schema's metadata names the encoder and the metric, so that neither can be mistaken later.
@@ -52,6 +53,7 @@ def index_schema(value: pa.DataType, width: int, encoder: str = "") -> pa.Schema
             by Hamming distance), uint16 for visual words (compared by selective match kernels).
         width: values a row: D for vectors, bits / 8 for packed bits.
         encoder: the digest of the encoder (64 hex digits).
+        codes: that of the codes of single pictures which the encoder has learned; empty: of none.
 
     Raises:
         ValueError: VALUE or WIDTH is of no descriptor.
@@ -75,7 +77,7 @@ def index_schema(value: pa.DataType, width: int, encoder: str = "") -> pa.Schema
             pa.field("meta", pa.string()),
             pa.field(VECTOR, pa.list_(value, width)),
         ],
-        metadata={ENCODER: encoder, METRIC: _METRICS[value]},
+        metadata={ENCODER: encoder, METRIC: _METRICS[value]} | ({CODES: codes} if codes else {}),
     )
 
 
@@ -115,6 +117,14 @@ def index_table(store: Store, name: str, schema: pa.Schema | None = None) -> Tab
 def encoder_of(schema: pa.Schema) -> str:
     """The digest of the encoder whose descriptors SCHEMA holds; empty where none is named."""
     return _said(schema, ENCODER)
+
+
+def codes_of(schema: pa.Schema) -> str:
+    """The digest of the learned codes among the rows of SCHEMA; empty where the network made all.
+
+    Such a row is no query: what it says of its picture was learned from the picture's labels.
+    """
+    return _said(schema, CODES)
 
 
 def metric_of(schema: pa.Schema) -> Metric:

@@ -1,37 +1,11 @@
 """Tensors read from files that anybody may have made: nothing in them is run or taken on trust."""
 
-import json
 import pickle
-import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
 
 import safetensors.torch
 import torch
-
-LONGEST_HEADER: Final = 100_000_000
-"""Bytes; safetensors takes none that is longer."""
-
-
-def header_of(content: bytes) -> dict[str, Any]:
-    """What a safetensors file's header says: each tensor's type, shape and place, and metadata.
-
-    Raises:
-        ValueError: CONTENT has no such header.
-    """
-    if len(content) < 8:
-        raise ValueError("it is too short for a safetensors header")
-    (length,) = struct.unpack("<Q", content[:8])
-    if length > min(LONGEST_HEADER, len(content) - 8):
-        raise ValueError(f"a safetensors header of {length:,} bytes is more than there is")
-    try:
-        header = json.loads(content[8 : 8 + length])
-    except RecursionError as error:
-        raise ValueError("its safetensors header is nested too deeply") from error
-    if not isinstance(header, dict):
-        raise ValueError("its safetensors header is no object")
-    return header
 
 
 def of_safetensors(content: bytes, what: str) -> dict[str, torch.Tensor]:

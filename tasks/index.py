@@ -16,6 +16,7 @@ from data.probing import Probing
 from data.store import Store
 from data.tables import RUN, Table
 from tasks.cluster import ClusterPlan
+from tasks.encoders import spec_at, weights_name
 from tasks.health import HealthPlan, maintain, rows_in
 from tasks.seal import Candidate, seal
 from tasks.stage import stage
@@ -169,8 +170,11 @@ def _table(
         return index_table(store, name)
     digest = target.take(places[:1].tolist(), columns=["digest"])["digest"].combine_chunks()
     vector = next(iter(cache.read(digest))).schema.field(VECTOR).type
+    # an encoder that was put away since has told the table when it was made
+    known = base is not None or not store.exists(weights_name(cache.encoder))
+    codes = "" if known else spec_at(store, cache.encoder).codes
     return index_table(
-        store, name, index_schema(vector.value_type, vector.list_size, cache.encoder)
+        store, name, index_schema(vector.value_type, vector.list_size, cache.encoder, codes)
     )
 
 

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from data.cutouts import shown
-from data.indexes import VECTOR, encoder_of, metric_of, vectors_of
+from data.indexes import VECTOR, codes_of, encoder_of, metric_of, vectors_of
 from data.plan import digest_of
 from data.probing import Probing
 from data.regions import Region
 from data.store import Store
 from tasks.measuring.depth import Rows
-from tasks.measuring.made import Made, described, whole
+from tasks.measuring.made import Made, asking_with, described, whole
 from tasks.measuring.queries import Array, fingerprints
 from tasks.measuring.sets import Questions
 
@@ -103,9 +103,25 @@ def answering(
     found = Answering(
         opened, rows, np.concatenate(places), np.concatenate(images), vectors, there, 0, probing
     )
+    if codes_of(opened.schema):
+        found = _by_network(store, dataset, found, asked, load)
     if not asked.protocol.crop and (not scales or metric == "asmk"):
         return found
     return _embedded(store, dataset, found, asked, load, scales)
+
+
+def _by_network(
+    store: Store, dataset: str, version: Answering, asked: Questions, load: Load
+) -> Answering:
+    """VERSION, asked with what its network makes of the queries, whose rows may be learned."""
+    digests = asked.queries["digest"].to_pylist()
+    numbers = np.flatnonzero(version.there)
+    embedder = load(store, encoder_of(version.dataset.schema))
+    made, fresh = asking_with(store, dataset, [digests[one] for one in numbers], embedder)
+    vectors = version.vectors.copy()
+    for number in numbers:
+        vectors[number] = made[digests[number]]
+    return replace(version, vectors=vectors, embedded=fresh)
 
 
 def _embedded(
@@ -140,7 +156,7 @@ def _embedded(
     asking = version.vectors.copy()
     for number, name in of_query.items():
         asking[number] = vectors[name]
-    return replace(version, vectors=asking, embedded=fresh)
+    return replace(version, vectors=asking, embedded=version.embedded + fresh)
 
 
 def _places(keys: pa.Array, among: pa.Array) -> Array:

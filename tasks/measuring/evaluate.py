@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from data.aliases import Pointer
-from data.indexes import encoder_of, index_table
+from data.indexes import codes_of, encoder_of, index_table
 from data.lineage import lineage_of
 from data.store import Store
 from tasks.measuring import captioned, named
+from tasks.measuring.learned import learned_notes
 from tasks.measuring.plan import EvaluatePlan
 from tasks.measuring.queries import (
     Array,
@@ -23,6 +24,7 @@ from tasks.measuring.queries import (
     copy_queries,
     holding,
     label_queries,
+    network_queries,
     picked,
 )
 from tasks.measuring.ranking import Ranked, headline, rank
@@ -94,6 +96,7 @@ def evaluate(
         embedded += asking.embedded
         if ranked:
             closer = beside is not None
+            notes += learned_notes(store, held[0].dataset, held[0].images)
             name = headline(protocol, plan.k)
             asked = Asked(protocol, name, asking.keys, plan.examples, embedded, closer)
             return scores_of(asked, ranked, production, notes, started)
@@ -156,11 +159,12 @@ class _Asking:
         return ranked if relevant.any() else []
 
     def _queries(self, held: Holding, images: Array) -> Queries:
-        if self.protocol == "labels":
+        schema = held.dataset.schema
+        if self.protocol == "labels" and not codes_of(schema):
             return label_queries(held, images)
-        load = self.load or _load
-        embedder = load(self.store, encoder_of(held.dataset.schema))
-        queries, fresh = copy_queries(self.store, self.dataset, held, images, embedder)
+        embedder = (self.load or _load)(self.store, encoder_of(schema))
+        asking = network_queries if self.protocol == "labels" else copy_queries
+        queries, fresh = asking(self.store, self.dataset, held, images, embedder)
         self.embedded += fresh
         return queries
 

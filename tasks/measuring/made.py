@@ -29,6 +29,9 @@ AT_ONCE: Final = 32
 """Pictures that are embedded together."""
 READ_AT_ONCE: Final = 512
 """Sentences that are."""
+ASKING: Final = "nightjar query 1"
+"""Stands before an image's digest in the digest that what asks with it goes by, where the row of
+the image is a learned code."""
 SENTENCE: Final = "nightjar sentence 1"
 """Stands before a sentence in the digest that its descriptor goes by."""
 
@@ -78,6 +81,26 @@ def described(
 def whole(content: bytes, side: int) -> bytes:
     """The picture in CONTENT as it is; SIDE, of what the encoder will see, decides nothing."""
     return content
+
+
+def asking_with(
+    store: Store, dataset: str, digests: Sequence[str], embedder: "Embedder"
+) -> tuple[dict[str, Array], int]:
+    """What the network of EMBEDDER makes of the images of DIGESTS, and how many it had to see.
+
+    That is what their rows hold, too, but for codes that were learned from their labels: no query
+    may know these.
+
+    Args:
+        store: holds the images' bytes and the cache.
+        dataset: whose images they are.
+        digests: of the images.
+        embedder: makes descriptors.
+    """
+    names = {one: digest_of([ASKING, one]) if embedder.spec.codes else one for one in digests}
+    pictures = {name: Made(digest, whole) for digest, name in names.items()}
+    vectors, fresh = described(store, dataset, pictures, embedder, "query")
+    return {digest: vectors[name] for digest, name in names.items()}, fresh
 
 
 def features_of(

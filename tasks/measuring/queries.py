@@ -22,7 +22,7 @@ from data.indexes import VECTOR, vectors_of
 from data.probing import Probing
 from data.store import Store
 from data.tables import rows_at
-from tasks.measuring.made import Made, described
+from tasks.measuring.made import Made, asking_with, described
 
 if TYPE_CHECKING:
     from models.weights import Embedder
@@ -139,6 +139,19 @@ def label_queries(held: Holding, images: Array) -> Queries:
     """The rows of IMAGES, which HELD holds, as queries with the descriptors that are stored."""
     rows = _rows(held, images, ["key", "digest", "labels", VECTOR])
     return _queries("labels", rows, vectors_of(rows[VECTOR]))
+
+
+def network_queries(
+    store: Store, dataset: str, held: Holding, images: Array, embedder: "Embedder"
+) -> tuple[Queries, int]:
+    """The rows of IMAGES as queries by what the network makes of them, and how many it had to see.
+
+    That is how rows ask that may be codes which were learned from their labels.
+    """
+    rows = _rows(held, images, ["key", "digest", "labels"])
+    digests = rows["digest"].to_pylist()
+    vectors, fresh = asking_with(store, dataset, digests, embedder)
+    return _queries("labels", rows, np.stack([vectors[digest] for digest in digests])), fresh
 
 
 def copy_queries(

@@ -16,7 +16,7 @@ from models.networks import NETWORKS
 from models.pixels import Sight, Transform
 from models.spec import EncoderSpec, TextSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
-from tasks.training.rules import check_compatible, check_text, check_together
+from tasks.training.rules import check_codes, check_compatible, check_text, check_together
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
@@ -198,6 +198,7 @@ class TrainPlan(Plan):
         composition.check_learned_bits(
             self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
         )
+        check_codes(self)
         check_compatible(self)
         check_text(self)
         self.spec()
