@@ -33,8 +33,10 @@ FOLDER: Final = "indexes"
 ENCODER: Final = "nightjar.encoder"
 METRIC: Final = "nightjar.metric"
 CODES: Final = "nightjar.codes"
+"""Under it an index names the learned codes of its encoder, where it has some."""
+QUANTISED: Final = "nightjar.quantised"
+"""Under it an index says, by `PQ`, that its rows are words of its encoder's codebooks."""
 PQ: Final = "pq"
-"""What an index says under `CODES` whose rows are codes of product quantisation."""
 
 NPROBES: Final = 32
 """Partitions a query visits: of 447, enough for a recall@10 of 0.98 on clustered unit vectors."""
@@ -46,7 +48,12 @@ ENCODER_LETTERS: Final = 12
 
 
 def index_schema(
-    value: pa.DataType, width: int, encoder: str = "", *, quantised: bool = False
+    value: pa.DataType,
+    width: int,
+    encoder: str = "",
+    codes: str = "",
+    *,
+    quantised: bool = False,
 ) -> pa.Schema:
     """The columns of an index whose descriptors are WIDTH values of VALUE, made by ENCODER.
 
@@ -58,8 +65,9 @@ def index_schema(
             by Hamming distance), uint16 for visual words (compared by selective match kernels).
         width: values a row: D for vectors, bits / 8 for packed bits.
         encoder: the digest of the encoder (64 hex digits).
-        quantised: whether uint8 values are codes of product quantisation, a byte a part: queries
-            stay real numbers, and are compared by cosine with what the codes stand for.
+        codes: that of the codes of single pictures which the encoder has learned; empty: of none.
+        quantised: whether uint8 values are words of the encoder's codebooks, a byte a part: queries
+            stay real numbers, and are compared by cosine with what the words stand for.
 
     Raises:
         ValueError: VALUE or WIDTH is of no descriptor.
@@ -86,7 +94,7 @@ def index_schema(
             pa.field("meta", pa.string()),
             pa.field(VECTOR, pa.list_(value, width)),
         ],
-        metadata=said | ({CODES: PQ} if quantised else {}),
+        metadata=said | ({CODES: codes} if codes else {}) | ({QUANTISED: PQ} if quantised else {}),
     )
 
 
@@ -128,6 +136,14 @@ def encoder_of(schema: pa.Schema) -> str:
     return _said(schema, ENCODER)
 
 
+def codes_of(schema: pa.Schema) -> str:
+    """The digest of the learned codes among the rows of SCHEMA; empty where the network made all.
+
+    Such a row is no query: what it says of its picture was learned from the picture's labels.
+    """
+    return _said(schema, CODES)
+
+
 def metric_of(schema: pa.Schema) -> Metric:
     """The distance by which descriptors of SCHEMA are compared."""
     said = _said(schema, METRIC)
@@ -136,7 +152,12 @@ def metric_of(schema: pa.Schema) -> Metric:
 
 def quantised(schema: pa.Schema) -> bool:
     """Whether descriptors of SCHEMA are codes, which their encoder's codebooks explain."""
-    return _said(schema, CODES) == PQ
+    return _said(schema, QUANTISED) == PQ
+
+
+def asks_anew(schema: pa.Schema) -> bool:
+    """Whether rows of SCHEMA ask nothing: they keep less than a query, or what labels say."""
+    return quantised(schema) or bool(codes_of(schema))
 
 
 def indexable(schema: pa.Schema) -> bool:
@@ -147,8 +168,7 @@ def indexable(schema: pa.Schema) -> bool:
 def like(schema: pa.Schema, encoder: str) -> pa.Schema:
     """The columns of an index whose descriptors are stored as those of SCHEMA, made by ENCODER."""
     kind = schema.field(VECTOR).type
-    codes = quantised(schema)
-    return index_schema(kind.value_type, kind.list_size, encoder, quantised=codes)
+    return index_schema(kind.value_type, kind.list_size, encoder, quantised=quantised(schema))
 
 
 def vector_bytes(schema: pa.Schema) -> int:

@@ -17,11 +17,12 @@ import torch
 from data.taxonomy import DescriptorType
 from models.allowance import allowance
 from models.foreign import NO_TOWER, Foreign, foreign
+from models.header import spec_of
 from models.networks.base import Encoder
 from models.networks.pretrained import PretrainedEncoder
 from models.spec import EncoderSpec
 from models.tensors import of_safetensors
-from models.weights import build, spec_of
+from models.weights import build
 
 
 @dataclass(frozen=True)

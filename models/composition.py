@@ -75,6 +75,13 @@ def check(
             f"{network} learns by a term of its own: choose the network {_or(networks)}, or "
             "another method."
         )
+    if way.codes and build.alike:
+        networks = [word for word, one in NETWORKS.items() if not one.alike]
+        raise ValueError(
+            f"{supervision} by {method} learns the codes of the pictures by its own loss, in whose "
+            f"place {network} puts a term of its own: choose the network {_or(networks)}, or "
+            "another method."
+        )
     return method or suitable[0]
 
 

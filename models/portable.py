@@ -19,7 +19,8 @@ from torch import nn
 from torch.export import Dim
 
 from models.extras import library
-from models.weights import HEADER_KEY, Embedder
+from models.header import HEADER_KEY
+from models.weights import Embedder
 
 Word = Literal["onnx", "torchscript", "torch-export"]
 Outputs = tuple[torch.Tensor, torch.Tensor]

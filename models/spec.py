@@ -67,7 +67,7 @@ class TextSpec(Plan):
 class EncoderSpec(Kept):
     """Everything but the weights that decides what an encoder makes of a picture, or of a text."""
 
-    later: ClassVar[Mapping[str, Any]] = {"text": None, "pq_parts": 0}
+    later: ClassVar[Mapping[str, Any]] = {"text": None, "pq_parts": 0, "codes": ""}
 
     network: Network = Network.CONVOLUTIONAL
     arguments: dict[str, Any] = Field(default={}, description="of the network, besides dimensions")
@@ -84,6 +84,11 @@ class EncoderSpec(Kept):
     transform: Transform = Transform()
     text: TextSpec | None = Field(
         default=None, description="a tower for text in the same space; none: it sees pictures only"
+    )
+    codes: str = Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="SHA-256 of the codes of single pictures that it has learned; empty: of none",
     )
 
     @model_validator(mode="after")

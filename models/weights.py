@@ -9,13 +9,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from threading import Lock
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import safetensors.torch
 import torch
-from pydantic import ValidationError
 
 from data.taxonomy import DescriptorType, choose
 from models import canary
@@ -23,7 +22,7 @@ from models.allowance import allowance
 from models.canary import CanaryMismatch
 from models.descriptors.base import Metric
 from models.folding import fold
-from models.headers import header_of
+from models.header import HEADER_KEY, spec_of
 from models.networks import NETWORKS
 from models.networks.base import Encoder, drawn_from
 from models.networks.heads import put_head
@@ -35,8 +34,6 @@ from models.spec import EncoderSpec, Precision
 from models.tensors import of_safetensors
 from models.text.base import must_read
 from models.text.towers import tower_for
-
-HEADER_KEY: Final = "nightjar"
 
 
 class Embedder:
@@ -237,21 +234,6 @@ def save(encoder: Encoder, spec: EncoderSpec) -> bytes:
 def digest_of(content: bytes) -> str:
     """The digest that names the encoder in CONTENT."""
     return hashlib.sha256(content).hexdigest()
-
-
-def spec_of(content: bytes) -> EncoderSpec:
-    """The description in the header of an encoder's file.
-
-    Raises:
-        ValueError: CONTENT is not an encoder of ours.
-    """
-    try:
-        return EncoderSpec.model_validate_json(header_of(content)["__metadata__"][HEADER_KEY])
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            "This is not an encoder that Nightjar saved: its safetensors header does not describe "
-            f"one ({type(error).__name__}: {error})."
-        ) from error
 
 
 def restored(content: bytes) -> tuple[Encoder, EncoderSpec]:

@@ -14,8 +14,8 @@ import pyarrow as pa
 from data.indexes import FOLDER, VECTOR, encoder_of, quantised, vectors_of
 from data.store import Store
 from models.codebooks import TENSOR, Codebooks
-from models.headers import START, header_of, length_of
-from tasks.encoders import weights_name
+from models.header import header_of
+from tasks.encoders import header_at, weights_name
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -48,20 +48,20 @@ def codebooks_in(store: Store, encoder: str) -> Codebooks | None:
     Raises:
         ValueError: its file is damaged.
     """
-    name = weights_name(encoder)
     try:
-        length = length_of(store.read_range(name, 0, START), store.fs.size(store.uri(name)))
-        said = header_of(store.read_range(name, 0, START + length)).get(TENSOR)
+        head = header_at(store, encoder)
+    except FileNotFoundError:
+        return None
+    try:
+        said = header_of(head).get(TENSOR)
         if said is None:
             return None
         low, high = (int(place) for place in said["data_offsets"])
-        content = store.read_range(name, START + length + low, high - low)
+        content = store.read_range(weights_name(encoder), len(head) + low, high - low)
         if said["dtype"] != "F32":
             raise ValueError(f"its codebooks are of {said['dtype']}, not of F32")
         words = np.frombuffer(content, "<f4").reshape(said["shape"]).astype(np.float32)
         return Codebooks(words)
-    except FileNotFoundError:
-        return None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"The weights of encoder {encoder[:12]} are damaged: {error}.") from error
 

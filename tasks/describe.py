@@ -24,6 +24,7 @@ from data.descriptors import DescriptorCache, descriptor_schema
 from data.manifest import shard_name
 from data.shards import CorruptShard
 from data.store import Store
+from models.learned_codes import LearnedCodes
 from models.pixels import DECODER, BadImage
 from models.spec import Precision
 from models.weights import Embedder
@@ -41,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Described:
-    """What became of a part: how many pictures were encoded, and why the others were not."""
+    """What became of a part: how many pictures were described, and why the others were not."""
 
     embedded: int
     bad: tuple[tuple[str, str], ...]
@@ -59,12 +60,14 @@ class Describer:
         embedder: the encoder; it has proved itself.
         batch: pictures a forward pass.
         decode_threads: threads that decode ahead of the encoder; 0: decode in between.
+        codes: what the encoder has learned to store of single pictures, which it need not see.
     """
 
     store: Store
     embedder: Embedder
     batch: int
     decode_threads: int
+    codes: LearnedCodes | None = None
 
     def __call__(self, part: Part) -> Described:
         """Describe PART and keep the descriptors, bad pictures with their reasons.
@@ -76,8 +79,12 @@ class Describer:
         contents = list(_contents(self.store, part))
         reasons = [""] * len(part)
         vectors = np.zeros((len(part), self.embedder.width), self._dtype)
+        seen = list(range(len(part)))
+        if self.codes is not None:
+            vectors = self.codes.over(part.digests, vectors)
+            seen = np.flatnonzero(~self.codes.known(part.digests)).tolist()
         batch: dict[int, torch.Tensor] = {}
-        for i, pixels in enumerate(self._decoded(contents)):
+        for i, pixels in zip(seen, self._decoded([contents[i] for i in seen]), strict=True):
             if isinstance(pixels, str):
                 reasons[i] = pixels
             else:
@@ -160,15 +167,18 @@ def describer(
 
     Raises:
         CanaryMismatch: it has not: this machine would write descriptors of another space.
+        FileNotFoundError: it has learned codes of single pictures, and they are gone.
+        ValueError: they are not its own.
     """
-    from tasks.training.train import load_encoder  # deferred: it brings training along
+    from tasks.encoders import learned_codes, load_encoder
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     memory.keep()
     embedder: Embedder = load_encoder(store, encoder, device, precision)
     embedder.prove()
-    return Describer(store, embedder, batch, decode_threads)
+    codes = learned_codes(store, encoder, embedder.spec)
+    return Describer(store, embedder, batch, decode_threads, codes)
 
 
 def bisected(

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from data.indexes import VECTOR, Metric, index_table, metric_of
+from data.indexes import VECTOR, Metric, codes_of, index_table, metric_of
 from data.lineage import lineage_of
 from data.store import Store
 from data.tables import STREAMED_ROWS, rows_at, streamed
@@ -124,11 +124,17 @@ def duplicates(
 
     Raises:
         ValueError: the threshold is negative, or so large that any two descriptors would be near;
-            or none is named and the version was never sealed.
+            or none is named and the version was never sealed; or rows were learned from labels.
         FileNotFoundError: there is no such table or version; or, where no threshold is named, what
             made it is not in the store any more.
     """
     dataset = index_table(store, table).open(version)
+    if codes_of(dataset.schema):
+        raise ValueError(
+            f"Rows of {table} are codes that were learned from labels, and nearly the same for all "
+            "pictures of a class: they tell no copies. Ask an index whose encoder was trained by "
+            "another method than adsh."
+        )
     metric = metric_of(dataset.schema)
     width: int = dataset.schema.field(VECTOR).type.list_size
     farthest = width * 4.0 if metric == "hamming" else 1.0

@@ -5,17 +5,24 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from data.store import Store
-from models.spec import Precision
+from models.header import START, length_of, spec_of
+from models.learned_codes import LearnedCodes
+from models.spec import EncoderSpec, Precision
 
 if TYPE_CHECKING:
     from models.weights import Embedder
 
 
-def keep_encoder(store: Store, content: bytes, card: dict[str, Any]) -> str:
-    """Put an encoder's file and its card into the store; its digest."""
+def keep_encoder(store: Store, content: bytes, card: dict[str, Any], codes: bytes = b"") -> str:
+    """Put an encoder's file and its card into the store, with its learned CODES; its digest.
+
+    Who finds the weights finds the rest, so they come last.
+    """
     from models import weights
 
     digest = weights.digest_of(content)
+    if codes:
+        store.write(codes_name(digest), codes)
     store.write(_card_name(digest), _json({"encoder": digest} | card))
     store.write(weights_name(digest), content)
     return digest
@@ -46,6 +53,57 @@ def load_encoder(
     from models import weights
 
     return weights.load(content, device, precision, card=card, digest=digest)
+
+
+def spec_at(store: Store, digest: str) -> EncoderSpec:
+    """What the encoder DIGEST is, by the header of its weights; nothing else of it is read.
+
+    Raises:
+        FileNotFoundError: it is not in the store.
+        ValueError: its header does not describe an encoder.
+    """
+    return spec_of(header_at(store, digest))
+
+
+def header_at(store: Store, digest: str) -> bytes:
+    """The weights of the encoder DIGEST from their beginning to the end of their header.
+
+    Raises:
+        FileNotFoundError: they are not in the store.
+        ValueError: they have no header.
+    """
+    name = weights_name(digest)
+    start = store.read_range(name, 0, START)
+    try:
+        length = length_of(start, store.fs.size(store.uri(name)))
+    except ValueError as error:
+        raise ValueError(f"The weights of encoder {digest[:12]} are damaged: {error}.") from error
+    return start + store.read_range(name, START, length)
+
+
+def learned_codes(store: Store, digest: str, spec: EncoderSpec) -> LearnedCodes | None:
+    """The codes that the encoder DIGEST, which SPEC describes, has learned; None where it has none.
+
+    Raises:
+        FileNotFoundError: it has some, and they are not in the store.
+        ValueError: they are not those that its header names.
+    """
+    if not spec.codes:
+        return None
+    name = codes_name(digest)
+    try:
+        return LearnedCodes.read(store.read(name), spec.codes, spec.stored().width)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"Encoder {digest[:12]} has learned codes of single pictures, and {name} is not in the "
+            f"store {store.root}: train it again (nightjar train RECIPE --again), or bring back "
+            "its folder encoders/DIGEST. Without them its rows would be others."
+        ) from error
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is not what encoder {digest[:12]} names: {error} Train it again (nightjar "
+            "train RECIPE --again), or bring back its folder encoders/DIGEST."
+        ) from error
 
 
 def the_encoder(store: Store, start: str) -> str:
@@ -85,6 +143,11 @@ def card_of(store: Store, digest: str) -> dict[str, Any]:
 
 def _card_name(digest: str) -> str:
     return f"encoders/{digest}/card.json"
+
+
+def codes_name(digest: str) -> str:
+    """Where in a store the learned codes of the encoder DIGEST lie, where it has any."""
+    return f"encoders/{digest}/codes.arrow"
 
 
 def weights_name(digest: str) -> str:

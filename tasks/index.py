@@ -18,6 +18,7 @@ from data.store import Store
 from data.tables import RUN, Table
 from tasks.cluster import ClusterPlan
 from tasks.codebooks import codebooks_in
+from tasks.encoders import spec_at, weights_name
 from tasks.health import HealthPlan, maintain, rows_in
 from tasks.seal import Candidate, seal
 from tasks.stage import stage
@@ -170,7 +171,10 @@ def _table(
         return index_table(store, name)
     digest = target.take(places[:1].tolist(), columns=["digest"])["digest"].combine_chunks()
     vector = next(iter(cache.read(digest))).schema.field(VECTOR).type
-    schema = index_schema(vector.value_type, vector.list_size, cache.encoder)
+    # an encoder that was put away since has told the table when it was made
+    known = base is not None or not store.exists(weights_name(cache.encoder))
+    codes = "" if known else spec_at(store, cache.encoder).codes
+    schema = index_schema(vector.value_type, vector.list_size, cache.encoder, codes)
     if books := codebooks_in(store, cache.encoder):
         schema = index_schema(pa.uint8(), books.parts, cache.encoder, quantised=True)
     return index_table(store, name, schema)

@@ -5,37 +5,28 @@ manifest of the dataset version that its lineage names.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import lance
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import computed_field
 
 from data.database import asking
 from data.descriptors import SAID, DescriptorCache
-from data.indexes import VECTOR, index_table, metric_of, vectors_of
+from data.indexes import index_table
 from data.lineage import Lineage, lineage_of
 from data.manifest import LIVE, manifest, shard_name
 from data.plan import Plan
 from data.protocols.kept import kept
 from data.store import Store
-from models.distances import between, prepared
-from models.pixels import BadImage
-from tasks.codebooks import codebooks_of
+from tasks.drift import described_again, learned, unlike
 
 if TYPE_CHECKING:
     from models.weights import Embedder
 
 MEMORY_MB: Final = 512
-DRIFT: Final = {"cosine": 5e-4, "hamming": 0.02, "asmk": 0.1}
-"""How far a descriptor made again may lie from the stored one: 1 - likeness, or share of bits.
-Another processor or precision moves one by less; another encoder or transform by far more. Of codes
-it is by how much they are farther from it than the nearest words."""
-
 COMPARED: Final = ("key", "digest", "meta")
 
 
@@ -53,6 +44,7 @@ class Findings(Plan):
         corrupt: images whose stored bytes are gone or do not match their digest.
         drifted: images whose descriptor, made again, is not the stored one.
         sets: the list of a protocol's drawn sets that is gone, or not as it was drawn.
+        codes: the encoder's file of learned codes that is gone, or not as the index says.
         deferred: live images that wait for a descriptor, as the lineage says; not a fault.
         images: distinct images whose bytes were read.
         bytes: of these.
@@ -70,6 +62,7 @@ class Findings(Plan):
     corrupt: tuple[str, ...] = ()
     drifted: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
     deferred: tuple[str, ...] = ()
     images: int = 0
     bytes: int = 0
@@ -81,7 +74,7 @@ class Findings(Plan):
     def ok(self) -> bool:
         """Whether the version is what it says."""
         rows = (self.missing, self.extra, self.stale, self.double)
-        return not any((*rows, self.corrupt, self.drifted, self.sets))
+        return not any((*rows, self.corrupt, self.drifted, self.sets, self.codes))
 
 
 def verify(
@@ -120,7 +113,11 @@ def verify(
         deferred, missing = _told_apart(ask, store, lineage, absent)
         sizes = {"images": 0, "bytes": 0}
         corrupt = _corrupt(ask, store, lineage.dataset, sizes)
-        drifted, embedded = _drifted(ask, store, index, lineage, embed, load) if embed else ((), 0)
+        known, codes = learned(store, index, lineage.encoder)
+        drifted, embedded = unlike(index, known), 0
+        if embed and not codes:
+            again, embedded = described_again(ask, store, index, lineage, embed, known, load)
+            drifted |= again
         return Findings(
             table=table,
             version=version,
@@ -139,8 +136,9 @@ def verify(
                 "SELECT key FROM live GROUP BY key HAVING count(*) > 1",
             ),
             corrupt=corrupt,
-            drifted=drifted,
+            drifted=tuple(sorted(drifted)),
             sets=_meddled(store, lineage),
+            codes=codes,
             rows=index.count_rows(),
             embedded=embedded,
             **sizes,
@@ -235,55 +233,3 @@ def _opened(store: Store, dataset: str, shard: str) -> Any | None:
     if not shard or not store.exists(name):
         return None
     return store.fs.open(store.uri(name), "rb")
-
-
-def _drifted(
-    ask: Any,
-    store: Store,
-    index: lance.LanceDataset,
-    lineage: Lineage,
-    embed: int,
-    load: "Callable[[Store, str], Embedder] | None",
-) -> tuple[tuple[str, ...], int]:
-    """Which of EMBED images, embedded again, are not where the index has them; how many were."""
-    import torch
-
-    from tasks.training.train import load_encoder
-
-    embedder = (load or load_encoder)(store, lineage.encoder)
-    metric, books = metric_of(index.schema), codebooks_of(index)
-    drifted: list[str] = []
-    embedded = 0
-    for row in _sampled(ask, index, embed):
-        try:
-            content = store.read_range(
-                shard_name(lineage.dataset, row["shard"]), row["offset"], row["length"]
-            )
-            pixels = embedder.pixels(content)
-        except (BadImage, FileNotFoundError):
-            drifted.append(row["key"])
-            continue
-        again = embedder.describe(embedder.features(torch.stack([pixels])))
-        stored = np.asarray(row[VECTOR])[None]
-        if books:  # half of the square of a distance of unit vectors is their 1 - cos
-            apart = float(books.off(again, stored)[0]) / 2
-        else:
-            apart = float(between(prepared(again, metric), prepared(stored, metric), metric)[0, 0])
-        embedded += 1
-        if apart > DRIFT[metric] * (8 * stored.shape[1] if metric == "hamming" else 1):
-            drifted.append(row["key"])
-    return tuple(sorted(drifted)), embedded
-
-
-def _sampled(ask: Any, index: lance.LanceDataset, embed: int) -> Sequence[dict[str, Any]]:
-    """EMBED rows of the index, those of the smallest digests, with where their bytes lie."""
-    chosen = ask.sql(
-        'SELECT held.key AS key, shard, "offset", length FROM held JOIN live USING (key, digest) '
-        f"ORDER BY digest, key LIMIT {int(embed)}"
-    ).to_arrow_table()
-    keys = chosen["key"].combine_chunks()
-    found: dict[str, Any] = {}
-    for batch in index.scanner(["key", VECTOR]).to_batches():
-        hits = batch.filter(pc.is_in(batch["key"], value_set=keys))
-        found |= zip(hits["key"].to_pylist(), vectors_of(hits[VECTOR]), strict=True)
-    return [row | {VECTOR: found[row["key"]]} for row in chosen.to_pylist()]

@@ -13,6 +13,7 @@ from models.losses.adversaries import (
     representation_entropy,
 )
 from models.losses.asymmetric import (
+    CodeSums,
     adsh,
     adsh_codes,
     backward_compatible,
@@ -76,6 +77,7 @@ from models.losses.words import (
 
 __all__ = [
     "HOTTEST",
+    "CodeSums",
     "Pairs",
     "adsh",
     "adsh_codes",

@@ -1,5 +1,7 @@
 """Losses where the two sides of a search are not described by one network."""
 
+from typing import NamedTuple
+
 import torch
 from torch.nn import functional
 
@@ -7,30 +9,61 @@ from models.losses.classes import soft_cross_entropy
 from models.losses.terms import cosines, in_float32
 
 
+class CodeSums(NamedTuple):
+    """The codes V (N, K) of a database, summed up so far that a loss need not look at each.
+
+    Images that are alike to the same others make a group; there are G of them.
+
+    Args:
+        gram: (K, K), V^T V.
+        sums: (G, K), of the codes of each group.
+        counts: (G,), images of each group.
+    """
+
+    gram: torch.Tensor
+    sums: torch.Tensor
+    counts: torch.Tensor
+
+    @classmethod
+    @in_float32
+    def of(cls, codes: torch.Tensor, groups: torch.Tensor, many: int) -> "CodeSums":
+        """Those of CODES (N, K), whose images are in GROUPS (N,) int64, of which there are MANY."""
+        sums = codes.new_zeros(many, codes.shape[1]).index_add(0, groups, codes)
+        counts = codes.new_zeros(many).index_add(0, groups, codes.new_ones(len(codes)))
+        return cls(codes.T @ codes, sums, counts)
+
+
 @in_float32
 def adsh(
     features: torch.Tensor,
-    codes: torch.Tensor,
+    database: CodeSums,
     similar: torch.Tensor,
-    own: torch.Tensor,
+    own: torch.Tensor | None = None,
     weight: float = 200.0,
 ) -> torch.Tensor:
     """How far the query network is from the codes of the database, a scalar.
 
     sum over i, j of (u_i v_j - K s_ij)^2 plus WEIGHT times the sum of (v_i - u_i)^2, u = tanh
     FEATURES, divided by B N (Jiang and Li, "Asymmetric Deep Supervised Hashing", 2018, equation 3).
+    The squares are multiplied out, so that it costs B G K and not B N K.
 
     Args:
         features: (B, K) of sampled database images, before tanh.
-        codes: (N, K) of -1 and +1, V of the whole database.
-        similar: (B, N) +1 where alike, -1 where not.
-        own: (B, K), the rows of V that are the sampled images' own.
+        database: the codes of all N images.
+        similar: (B, G), s of each with the images of each group: +1 where alike, -1 or another
+            number where not.
+        own: (B, K), the rows of V that are the sampled images' own; None where they have none.
         weight: gamma.
     """
     bits = torch.tanh(features)
-    missed = (bits @ codes.T - bits.shape[1] * similar).square().sum()
-    held = (own - bits).square().sum()
-    return (missed + weight * held) / (len(features) * len(codes))
+    count = bits.shape[1]
+    missed = (
+        ((bits @ database.gram) * bits).sum()
+        - 2 * count * ((similar @ database.sums) * bits).sum()
+        + count**2 * (similar.square() @ database.counts).sum()
+    )
+    held = 0.0 if own is None else (own - bits).square().sum()
+    return (missed + weight * held) / (len(features) * database.counts.sum())
 
 
 @torch.no_grad()
@@ -38,7 +71,7 @@ def adsh(
 def adsh_codes(
     codes: torch.Tensor,
     bits: torch.Tensor,
-    similar: torch.Tensor,
+    pull: torch.Tensor,
     rows: torch.Tensor,
     weight: float = 200.0,
 ) -> torch.Tensor:
@@ -52,19 +85,17 @@ def adsh_codes(
     Args:
         codes: (N, K) of -1 and +1, V; left as it is.
         bits: (M, K), tanh of the network's outputs for the M sampled images, U.
-        similar: (M, N) +1 where alike, -1 where not.
+        pull: (N, K), S^T U, of the likeness S (M, N) of `adsh`; the same for a group's images.
         rows: (M,) int64, where the sampled images stand in the database, each once.
         weight: gamma.
     """
     count = bits.shape[1]
-    wanted = count * similar.T @ bits  # (N, K)
-    wanted = wanted.index_add(0, rows, weight * bits)
+    wanted = (count * pull).index_add(0, rows, weight * bits)  # (N, K)
     codes, products = codes.clone(), bits.T @ bits  # (K, K)
     for bit in range(count):
         others = products[:, bit].clone()
         others[bit] = 0
-        pull = wanted[:, bit] - codes @ others
-        codes[:, bit] = torch.where(pull >= 0, 1.0, -1.0)
+        codes[:, bit] = torch.where(wanted[:, bit] - codes @ others >= 0, 1.0, -1.0)
     return codes
 
 

@@ -112,6 +112,11 @@ class Gallery(Protocol):
         a row of zeros.
         """
 
+    def features(
+        self, encoder: Encoder, rows: NDArray[np.int64]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The features of ROWS (ascending), (R, D) on the CPU, and which of them are good, (R,)."""
+
     @property
     def targets(self) -> torch.Tensor | None:
         """Their targets (N, C); None without labels."""
@@ -160,6 +165,14 @@ class Supervision(nn.Module, ABC):
 
     def finish(self, encoder: Encoder, gallery: Gallery) -> None:
         """Called once after the last epoch: to find a rotation of the head in closed form, say."""
+
+    @property
+    def codes(self) -> torch.Tensor | None:
+        """What was learned of each picture itself: codes (N, K) of -1 and +1, after `finish`.
+
+        A picture that cannot be decoded has a row of zeros. None where nothing was, as mostly.
+        """
+        return None
 
 
 def spread(features: torch.Tensor) -> torch.Tensor:

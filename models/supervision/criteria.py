@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from models import losses
-from models.supervision.base import Lesson, spread
+from models.networks.base import Encoder
+from models.supervision.base import Batch, Gallery, Lesson, spread
 from models.supervision.constants import Constants
 
 LONG: Final = 64
@@ -32,8 +33,21 @@ class Criterion(nn.Module, ABC):
     def forward(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss of FEATURES (B, D) of pictures with TARGETS (B, C)."""
 
+    def on(self, features: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """The loss of FEATURES (B, D) of the pictures of BATCH, which has targets."""
+        if batch.targets is None:
+            raise ValueError("supervised needs a batch with targets.")
+        found: torch.Tensor = self(features, batch.targets)
+        return found
+
+    def before_epoch(self, epoch: int, encoder: Encoder, gallery: Gallery) -> None:
+        """Called before the first step of EPOCH, from 0."""
+
     def after_step(self) -> None:
         """Called after each step of the training."""
+
+    def finish(self, encoder: Encoder, gallery: Gallery) -> None:
+        """Called once after the last epoch."""
 
 
 class OrthoHash(Criterion):

@@ -29,6 +29,8 @@ class Method:
             looked at; then no epochs are needed.
         needs_term: it has no loss, and asks of the network one of its own.
         reads: it learns from whole sentences, and teaches a tower for text beside the encoder.
+        codes: it learns the codes of the pictures themselves, beside the encoder that makes those
+            of others.
         temperature: of its loss, unless a recipe says another; None: it has none, or one that
             hangs on the descriptor.
         margin: likewise.
@@ -41,6 +43,7 @@ class Method:
     closed_form: bool = False
     needs_term: bool = False
     reads: bool = False
+    codes: bool = False
     temperature: float | None = None
     margin: float | None = None
 
@@ -82,6 +85,13 @@ LABELS: Final[Mapping[str, Method]] = {
         cite="Zhang et al., Improved Deep Hashing with Soft Pairwise Similarity for Multi-label "
         "Image Retrieval, 2019",
         descriptors=BITS,
+    ),
+    "adsh": Method(
+        about="The codes of the pictures are learned themselves, and the network learns to say "
+        "what finds them.",
+        cite="Jiang, Li, Asymmetric Deep Supervised Hashing, 2018",
+        descriptors=BITS,
+        codes=True,
     ),
     "arcface": Method(
         about="Features point at the learned proxy of their class, by a margin of angle.",

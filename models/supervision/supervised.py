@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+import torch
+
 from models.networks.base import Encoder
 from models.supervision import criteria, pairwise
-from models.supervision.base import Batch, Lesson, Supervision, Taught
+from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught
 from models.supervision.constants import Constants
 from models.supervision.criteria import Criterion
+from models.supervision.free_codes import ADSH
 from models.supervision.methods import LABELS
 
 CRITERIA: Final[Mapping[str, type[Criterion]]] = {
@@ -17,6 +20,7 @@ CRITERIA: Final[Mapping[str, type[Criterion]]] = {
     "dpsh": pairwise.DPSH,
     "hashnet": pairwise.HashNet,
     "idhn": pairwise.IDHN,
+    "adsh": ADSH,
     "arcface": criteria.ArcFace,
     "proxy_anchor": criteria.ProxyAnchor,
     "supcon": pairwise.SupCon,
@@ -50,8 +54,21 @@ class Supervised(Supervision):
             alike,
             batch.generator,
         )
-        return Taught(self.criterion(views.features, batch.targets), views)
+        return Taught(self.criterion.on(views.features, batch), views)
+
+    def before_epoch(self, epoch: int, encoder: Encoder, gallery: Gallery) -> None:
+        """Tell the criterion."""
+        self.criterion.before_epoch(epoch, encoder, gallery)
 
     def after_step(self, encoder: Encoder) -> None:
         """Tell the criterion."""
         self.criterion.after_step()
+
+    def finish(self, encoder: Encoder, gallery: Gallery) -> None:
+        """Tell the criterion."""
+        self.criterion.finish(encoder, gallery)
+
+    @property
+    def codes(self) -> torch.Tensor | None:
+        """The codes of the pictures, where the criterion learns them too."""
+        return self.criterion.codes if isinstance(self.criterion, ADSH) else None

@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from data.cutouts import shown
-from data.indexes import VECTOR, encoder_of, metric_of, quantised
+from data.indexes import VECTOR, asks_anew, codes_of, encoder_of, metric_of
 from data.plan import digest_of
 from data.probing import Probing
 from data.regions import Region
 from data.store import Store
 from tasks.codebooks import rows_of, type_of, width_of
 from tasks.measuring.depth import Rows
-from tasks.measuring.made import Load, Made, asking, described, whole
+from tasks.measuring.made import Load, Made, asking_with, described, whole
 from tasks.measuring.queries import Array, fingerprints
 from tasks.measuring.sets import Questions
 
@@ -101,19 +101,20 @@ def answering(
     found = Answering(
         opened, rows, np.concatenate(places), np.concatenate(images), vectors, there, 0, probing
     )
-    if quantised(opened.schema):
-        found = _unquantised(store, dataset, found, asked, load)
+    if asks_anew(opened.schema):
+        found = _by_network(store, dataset, found, asked, load)
     if not asked.protocol.crop and (not scales or metric == "asmk"):
         return found
     return _embedded(store, dataset, found, asked, load, scales)
 
 
-def _unquantised(
+def _by_network(
     store: Store, dataset: str, version: Answering, asked: Questions, load: Load
 ) -> Answering:
-    """VERSION, whose rows are codes, asked with the numbers that they are codes of."""
+    """VERSION, asked with what its network makes of the queries, which its rows do not say."""
+    schema = version.dataset.schema
     digests = asked.queries["digest"].filter(pa.array(version.there)).to_pylist()
-    made, fresh = asking(store, dataset, digests, encoder_of(version.dataset.schema), load)
+    made, fresh = asking_with(store, dataset, digests, encoder_of(schema), codes_of(schema), load)
     vectors = version.vectors.copy()
     for number, digest in zip(np.flatnonzero(version.there), digests, strict=True):
         vectors[number] = made[digest]

@@ -11,7 +11,7 @@ from models.distances import directions_of
 from tasks.encoders import the_encoder
 from tasks.measuring.answering import Answering
 from tasks.measuring.depth import Rows
-from tasks.measuring.made import Load, Made, described, features_of, whole
+from tasks.measuring.made import Load, Made, asking_with, features_of, whole
 from tasks.measuring.plan import EvaluatePlan
 from tasks.measuring.queries import Array
 from tasks.measuring.sets import Questions
@@ -50,23 +50,22 @@ def asked_otherwise(
     embedder = load(store, the_encoder(store, plan.asked_by) if plan.asked_by else own)
     check_space("The index", own, embedder.digest, embedder.card)
     digests = asked.queries["digest"].to_pylist()
-    pictures = {
-        digest: Made(digest, whole)
-        for digest, there in zip(digests, version.there, strict=True)
-        if there
-    }
+    asking = [digest for digest, there in zip(digests, version.there, strict=True) if there]
     if real:
+        pictures = {digest: Made(digest, whole) for digest in asking}
         vectors = features_of(store, dataset, pictures, embedder)
         fresh, width = len(vectors), version.rows.bits
         version = replace(version, rows=_as_directions(version.rows))
     else:
-        vectors, fresh = described(store, dataset, pictures, embedder, "query")
+        vectors, fresh = asking_with(
+            store, dataset, asking, embedder.digest, embedder.spec.codes, lambda *_: embedder
+        )
         width = version.vectors.shape[1]
     kind = np.float32 if real else embedder.value_type.to_pandas_dtype()
-    asking = np.zeros((len(digests), width), kind)
+    queries = np.zeros((len(digests), width), kind)
     for number in np.flatnonzero(version.there):
-        asking[number] = vectors[digests[number]]
-    return replace(version, vectors=asking, embedded=version.embedded + fresh)
+        queries[number] = vectors[digests[number]]
+    return replace(version, vectors=queries, embedded=version.embedded + fresh)
 
 
 def _as_directions(codes: Rows) -> Rows:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data.aliases import Pointer
-from data.indexes import VECTOR, encoder_of, index_table, metric_of, quantised
+from data.indexes import VECTOR, asks_anew, codes_of, encoder_of, index_table, metric_of
 from data.probing import Probing
 from data.relevance import own_answers
 from data.store import Store
@@ -23,7 +23,7 @@ from models.measures import Measure, measure
 from tasks.codebooks import rows_of
 from tasks.measuring.captions import Caption, Captions, captions
 from tasks.measuring.depth import Depth, Rows, depth
-from tasks.measuring.made import Load, asking, read
+from tasks.measuring.made import Load, asking_with, read
 from tasks.measuring.named import served_recall
 from tasks.measuring.plan import EvaluatePlan
 from tasks.measuring.queries import Array, fingerprints
@@ -144,8 +144,10 @@ class _Version:
             raise ValueError("no picture of its database is in the index.")
         self.vectors, self.images = np.concatenate(vectors), np.concatenate(images)
         self.asking = self.vectors
-        if quantised(self.dataset.schema):
-            made, fresh = asking(store, dataset, digests, embedder.digest, load)
+        schema = self.dataset.schema
+        if asks_anew(schema):
+            name, codes = encoder_of(schema), codes_of(schema)
+            made, fresh = asking_with(store, dataset, digests, name, codes, load)
             self.asking = np.stack([made[digest] for digest in digests])
             self.embedded += fresh
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from data.aliases import Pointer
-from data.indexes import encoder_of, index_table, quantised
+from data.indexes import asks_anew, encoder_of, index_table
 from data.lineage import lineage_of
 from data.store import Store
 from tasks.measuring import captioned, named
-from tasks.measuring.made import asking
+from tasks.measuring.learned import learned_notes
 from tasks.measuring.plan import EvaluatePlan
 from tasks.measuring.queries import (
     Array,
@@ -24,6 +24,7 @@ from tasks.measuring.queries import (
     copy_queries,
     holding,
     label_queries,
+    network_queries,
     picked,
 )
 from tasks.measuring.ranking import Ranked, headline, rank
@@ -95,6 +96,7 @@ def evaluate(
         embedded += asking.embedded
         if ranked:
             closer = beside is not None
+            notes += learned_notes(store, held[0].dataset, held[0].images)
             name = headline(protocol, plan.k)
             asked = Asked(protocol, name, asking.keys, plan.examples, embedded, closer)
             return scores_of(asked, ranked, production, notes, started)
@@ -178,18 +180,14 @@ class _Asking:
         return ranked if relevant.any() else []
 
     def _queries(self, held: Holding, images: Array) -> Queries:
-        load = self.load or _load
-        encoder = encoder_of(held.dataset.schema)
-
-        def made(digests: list[str]) -> Array:
-            found, fresh = asking(self.store, self.dataset, digests, encoder, load)
-            self.embedded += fresh
-            return np.stack([found[digest] for digest in digests])
-
-        if self.protocol == "labels":
-            return label_queries(held, images, made if quantised(held.dataset.schema) else None)
-        embedder = load(self.store, encoder)
-        queries, fresh = copy_queries(self.store, self.dataset, held, images, embedder)
+        load, schema = self.load or _load, held.dataset.schema
+        if self.protocol == "known_item":
+            embedder = load(self.store, encoder_of(schema))
+            queries, fresh = copy_queries(self.store, self.dataset, held, images, embedder)
+        elif asks_anew(schema):
+            queries, fresh = network_queries(self.store, self.dataset, held, images, load)
+        else:
+            return label_queries(held, images)
         self.embedded += fresh
         return queries
 

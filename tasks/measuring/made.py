@@ -4,7 +4,7 @@ They are kept in the encoder's cache beside those of images, each under a digest
 made of which image, so that a night embeds what it has not asked before, and nothing else.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,9 @@ AT_ONCE: Final = 32
 """Pictures that are embedded together."""
 READ_AT_ONCE: Final = 512
 """Sentences that are."""
+ASKING: Final = "nightjar query 1"
+"""Stands before an image's digest in the digest that what asks with it goes by, where the row of
+the image is a learned code."""
 SENTENCE: Final = "nightjar sentence 1"
 """Stands before a sentence in the digest that its descriptor goes by."""
 
@@ -82,26 +85,28 @@ def whole(content: bytes, side: int) -> bytes:
     return content
 
 
-def asking(
-    store: Store, dataset: str, digests: Iterable[str], encoder: str, load: Load
+def asking_with(
+    store: Store, dataset: str, digests: Sequence[str], encoder: str, codes: str, load: Load
 ) -> tuple[dict[str, Array], int]:
     """What the images of DIGESTS ask with, by them, and how many had to be embedded.
 
-    That is what ENCODER describes them by. An index may keep no more than codes of it.
+    That is what the network of ENCODER makes of them. The row of an image may hold less, the words
+    of codebooks, or a code that was learned from its labels, of which no query may know.
 
     Args:
         store: holds the images' bytes and the cache.
         dataset: whose images they are.
         digests: of the images.
         encoder: its digest.
-        load: gives it, where the cache lacks some.
+        codes: that of the codes of single pictures which it has learned; empty: of none.
+        load: gives the encoder, where the cache lacks some.
     """
-    names = list(dict.fromkeys(digests))
-    vectors = _cached(DescriptorCache(store, encoder), names)
-    if len(vectors) == len(names):
-        return vectors, 0
-    pictures = {name: Made(name, whole) for name in names}
-    return described(store, dataset, pictures, load(store, encoder), "query")
+    names = {one: digest_of([ASKING, one]) if codes else one for one in digests}
+    vectors, fresh = _cached(DescriptorCache(store, encoder), list(names.values())), 0
+    if len(vectors) < len(names):
+        pictures = {name: Made(digest, whole) for digest, name in names.items()}
+        vectors, fresh = described(store, dataset, pictures, load(store, encoder), "query")
+    return {digest: vectors[name] for digest, name in names.items()}, fresh
 
 
 def features_of(

@@ -19,6 +19,7 @@ from tasks.health import has_ann
 from tasks.measuring.answering import Answering, answering
 from tasks.measuring.asymmetric import asked_otherwise
 from tasks.measuring.depth import Depth, depth
+from tasks.measuring.learned import learned_notes
 from tasks.measuring.made import Load
 from tasks.measuring.plan import EvaluatePlan, RerankPlan, lost
 from tasks.measuring.probe import exact_probe, recall
@@ -112,6 +113,7 @@ def measured(
     ]
     scores = scores_of(told, ranked, production, notes, started)
     notes += _differences(plan, asked, ours, scores)
+    notes += learned_notes(store, ours.dataset, ours.images)
     if plan.rerank:
         plain = ((name, of) for name, of in ranked[0].plain.items() if name not in (beside or ()))
         means = {name: metrics.mean(values) for name, values in plain}

@@ -8,7 +8,6 @@ the index are the queries, and the image itself is the one answer; needs no labe
 import binascii
 import hashlib
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -19,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image, ImageEnhance, ImageFilter
 
-from data.indexes import VECTOR, vectors_of
+from data.indexes import VECTOR, codes_of, encoder_of, vectors_of
 from data.probing import Probing
 from data.store import Store
 from data.tables import rows_at
-from tasks.measuring.made import Made, described
+from tasks.measuring.made import Load, Made, asking_with, described
 
 if TYPE_CHECKING:
     from models.weights import Embedder
@@ -136,20 +135,25 @@ def picked(held: Holding, among: Array | None, split: str | None, queries: int) 
     return np.unique(held.images[may])[:queries]
 
 
-def label_queries(
-    held: Holding, images: Array, made: Callable[[list[str]], Array] | None = None
-) -> Queries:
-    """The rows of IMAGES, which HELD holds, as queries with the descriptors that are stored.
-
-    Args:
-        held: the rows.
-        images: of which some ask.
-        made: gives what images are described by, in the order of their digests, where rows keep no
-            more than codes of it; None where they keep it.
-    """
+def label_queries(held: Holding, images: Array) -> Queries:
+    """The rows of IMAGES, which HELD holds, as queries with the descriptors that are stored."""
     rows = _rows(held, images, ["key", "digest", "labels", VECTOR])
-    vectors = made(rows["digest"].to_pylist()) if made else vectors_of(rows[VECTOR])
-    return _queries("labels", rows, vectors)
+    return _queries("labels", rows, vectors_of(rows[VECTOR]))
+
+
+def network_queries(
+    store: Store, dataset: str, held: Holding, images: Array, load: Load
+) -> tuple[Queries, int]:
+    """The rows of IMAGES as queries by what the network makes of them, and how many it had to see.
+
+    That is how images ask whose rows do not say it: `data.indexes.asks_anew`.
+    """
+    rows = _rows(held, images, ["key", "digest", "labels"])
+    digests, schema = rows["digest"].to_pylist(), held.dataset.schema
+    vectors, fresh = asking_with(
+        store, dataset, digests, encoder_of(schema), codes_of(schema), load
+    )
+    return _queries("labels", rows, np.stack([vectors[digest] for digest in digests])), fresh
 
 
 def copy_queries(

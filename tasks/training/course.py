@@ -10,6 +10,7 @@ import torch
 
 from data.store import Store
 from models.backbones import Start, start
+from models.learned_codes import LearnedCodes
 from models.learner import reproducible
 from models.supervision.base import Batch
 from tasks.training.checkpoint import Checkpoint, pointer
@@ -43,6 +44,7 @@ class Course:
         epoch: whose weights are kept, counted from 1; 0 where there was none.
         seconds: wall time, without interruptions.
         stopped: whether the plan's minutes or its patience ended it early.
+        codes: of single pictures, where they were learned too.
     """
 
     began: Start
@@ -57,6 +59,7 @@ class Course:
     epoch: int = 0
     seconds: float = 0.0
     stopped: bool = False
+    codes: LearnedCodes | None = None
 
     @property
     def curves(self) -> dict[str, list[float]]:
@@ -145,6 +148,7 @@ class _Run:
         result.bad = self.school.bad
         result.images = len(self.school.pictures) - len(self.school.pictures.bad)
         result.held = self.school.held
+        result.codes = self.school.codes
         result.began = replace(result.began, encoder=self.learner.result)
         result.seconds = time.monotonic() - self.since
         return result

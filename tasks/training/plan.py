@@ -17,7 +17,7 @@ from models.networks import NETWORKS
 from models.pixels import Sight, Transform
 from models.spec import EncoderSpec, TextSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
-from tasks.training.rules import check_compatible, check_text, check_together
+from tasks.training.rules import check_codes, check_compatible, check_text, check_together
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
@@ -77,8 +77,7 @@ class TrainPlan(Plan):
         description="of which the best are kept, as many as dimensions says; 0: all that it learns",
     )
     storage: Storage = Field(
-        default="float32",
-        description="of the numbers in an index; pq: codes of a byte a part, product quantisation",
+        default="float32", description="of an index's numbers; pq: product quantisation's bytes"
     )
     pq_parts: int = Field(
         default=PARTS, gt=0, description="bytes a row by storage: pq; dimensions are a multiple"
@@ -207,6 +206,7 @@ class TrainPlan(Plan):
             self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
         )
         composition.check_storage(self.descriptor, self._pooling, self.storage, self.pq_parts)
+        check_codes(self)
         check_compatible(self)
         check_text(self)
         self.spec()

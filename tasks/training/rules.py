@@ -31,6 +31,36 @@ def check_together(plan: "TrainPlan") -> None:
         )
 
 
+def check_codes(plan: "TrainPlan") -> None:
+    """Return if PLAN says nothing that codes of single pictures do not bear, where it learns them.
+
+    Raises:
+        ValueError: it does; says what to set.
+    """
+    if not plan.way.codes:
+        return
+    what = f"method: {plan.way_name} learns the codes of the pictures beside the network"
+    if not plan.epochs:
+        raise ValueError(f"{what}, and by no epochs nothing is learned: set epochs to 1 at least.")
+    if plan.learned_bits:
+        raise ValueError(
+            f"{what}, bit by bit for it, and learned_bits: {plan.learned_bits} would choose among "
+            "the network's: leave it out."
+        )
+    if plan.compatible_with:
+        raise ValueError(
+            f"{what}, wherever they come to lie, and compatible_with: {plan.compatible_with[:12]} "
+            "would have them where another encoder's are: leave it out, or choose another method."
+        )
+    if plan.validation:
+        raise ValueError(
+            f"{what}, and those of an earlier epoch than the last are gone when it turns out to be "
+            "the best: leave validation out."
+        )
+    if plan.workers:
+        raise ValueError(f"{what} in one process: set workers: 0, or choose another method.")
+
+
 def check_text(plan: "TrainPlan") -> None:
     """Return if pictures and words stay together by PLAN, where it makes a tower for text.
 

@@ -13,6 +13,7 @@ import torch
 from data.store import Store
 from data.taxonomy import choose
 from models.backbones import Start
+from models.learned_codes import LearnedCodes
 from models.learner import Learner, Schedule
 from models.networks.base import Encoder
 from models.quantiser import enough
@@ -143,6 +144,17 @@ class School:
     def bad(self) -> int:
         """Pictures that could not be decoded."""
         return sum(len(pictures.bad) for pictures in self.sets)
+
+    @property
+    def codes(self) -> LearnedCodes | None:
+        """The codes of single pictures, after `finish`, where they were learned too."""
+        found = self.learner.supervision.codes
+        if found is None:
+            return None
+        good = found.cpu().abs().sum(dim=1) > 0
+        digests = np.array(self.pictures.chosen.digests)[good.numpy()]
+        rows = self.began.spec.stored()(found.cpu()[good].float())
+        return LearnedCodes.of(digests.tolist(), rows)
 
     def before(self, epoch: int) -> None:
         """What is done before the first step of EPOCH."""

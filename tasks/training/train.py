@@ -84,10 +84,15 @@ def trained(store: Store, dataset: str, plan: TrainPlan) -> str | None:
 def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: "Course") -> str:
     """Put the encoder of COURSE into the store, and under the plan that made it; its digest."""
     from models import canary, weights
+    from models.learned_codes import digest_of as codes_digest
     from tasks.training.course import checkpoint_folder
     from tasks.training.events import EVENTS, events_of
 
-    content = weights.save(course.began.encoder, course.began.spec)
+    codes, spec = b"", course.began.spec
+    if course.codes is not None:
+        codes = course.codes.written()
+        spec = spec.model_copy(update={"codes": codes_digest(codes)})
+    content = weights.save(course.began.encoder, spec)
     ended = datetime.now(UTC)
     card = {
         "supervision": plan.supervision.value,
@@ -113,10 +118,12 @@ def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: 
     }
     if plan.compatible_with:
         card[CARD] = the_encoder(store, plan.compatible_with)
+    if course.codes is not None:
+        card["codes"] = len(course.codes)
     if course.loss:
         events = events_of(course.curves, ended, course.seconds)
         store.write(f"encoders/{weights.digest_of(content)}/{EVENTS}", events)
-    digest = keep_encoder(store, content, card)
+    digest = keep_encoder(store, content, card, codes)
     store.write(_plan_name(dataset, plan), _json({"encoder": digest, "dataset": dataset}))
     store.delete(checkpoint_folder(dataset, version, plan))
     return digest

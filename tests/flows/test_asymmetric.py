@@ -46,14 +46,16 @@ def features(album: Album, encoder: str) -> Vectors:
     return found
 
 
-def precision(album: Album, queries: Vectors, rows: Vectors) -> float:
+def precision(
+    album: Album, queries: Vectors, rows: Vectors, asks: str = "test/", answers: str = "train/"
+) -> float:
     """map[all] of the test pictures among those of training, by the cosine; of ties the mean."""
     labels = {key: row[1] for key, row in album.rows().items()}
     values = []
-    for key in (key for key in queries if key.startswith("test/")):
+    for key in (key for key in queries if key.startswith(asks)):
         levels: dict[float, list[bool]] = {}
         for one, row in rows.items():
-            if one.startswith("train/"):
+            if one.startswith(answers):
                 cosine = queries[key] @ row / np.linalg.norm(row) / np.linalg.norm(queries[key])
                 levels.setdefault(round(-float(cosine), 6), []).append(labels[one] == labels[key])
         before, found, total = 0, 0, 0.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
 from data import taxonomy
@@ -47,6 +48,15 @@ class Shown:
         found = encoder.eval().pooled(images if rows is None else images[torch.from_numpy(rows)])
         encoder.train(learns)
         return found
+
+    @torch.inference_mode()
+    def features(
+        self, encoder: Encoder, rows: NDArray[np.int64]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        learns = encoder.training
+        found = encoder.eval()(self._batch.images[torch.from_numpy(rows)])
+        encoder.train(learns)
+        return found.clone(), torch.ones(len(rows), dtype=torch.bool)
 
     @property
     def targets(self) -> torch.Tensor | None:

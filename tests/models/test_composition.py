@@ -36,7 +36,7 @@ def test_what_goes_together_has_a_method_and_what_does_not_is_told_what_would_do
     assert check(supervision, network, descriptor) == methods[0]
     for method in methods:
         way = SUPERVISIONS[supervision].methods[method]
-        if (way.needs_term and not build.term) or (way.reads and build.alike):
+        if (way.needs_term and not build.term) or ((way.reads or way.codes) and build.alike):
             with pytest.raises(ValueError, match="choose the network"):
                 check(supervision, network, descriptor, method)
         else:

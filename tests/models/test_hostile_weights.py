@@ -22,9 +22,10 @@ from models import tensors
 from models.allowance import Allowance, TooLarge, allowance
 from models.backbones import start
 from models.extras import offline
+from models.header import HEADER_KEY
 from models.pixels import Transform
 from models.spec import Backbone, EncoderSpec
-from models.weights import HEADER_KEY, build, load, save
+from models.weights import build, load, save
 
 SPEC = EncoderSpec(arguments={"width": 8}, dimensions=16, transform=Transform(size=32))
 

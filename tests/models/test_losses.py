@@ -107,7 +107,11 @@ CASES: dict[str, Callable[[Rows], torch.Tensor]] = {
         r.features, losses.sign(r.second), r.noise[:, 0], r.noise[:, 1]
     ),
     "adsh": lambda r: losses.adsh(
-        r.features, like(WORDS, r), similar(r), losses.sign(r.second), 2.0
+        r.features,
+        losses.CodeSums.of(like(WORDS, r), torch.arange(C), C),
+        similar(r),
+        losses.sign(r.second),
+        2.0,
     ),
     "teacher_regression": lambda r: losses.teacher_regression(r.features, r.second),
     "backward_compatible": lambda r: losses.backward_compatible(
@@ -119,6 +123,7 @@ NO_LOSSES = {
     *("Pairs", "batch_hard", "semi_hard", "codebook", "hash_centres", "majority", "half_bits"),
     *("sampled_bits", "sign", "average_precision_reward", "triplet_reward", "moved_centre"),
     *("sinkhorn", "HOTTEST", "rarity", "tag_target", "tag_vectors", "adsh_codes", "prototypes"),
+    "CodeSums",
 }
 """Named in the package, but no scalar."""
 

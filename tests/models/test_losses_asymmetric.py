@@ -17,30 +17,59 @@ ROWS = torch.tensor([4, 0, 6])
 
 
 def database(seed: int, bits: int = 4) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Codes (N, K), features (3, K) of the sampled rows, and who is alike (3, N)."""
+    """Codes (N, K), features (3, K) of the sampled rows, and how alike they are (3, N)."""
     codes = losses.sign(drawn(N, bits, seed=seed))
-    return codes, drawn(3, bits, seed=seed + 1), losses.sign(drawn(3, N, seed=seed + 2))
+    alike = torch.where(drawn(3, N, seed=seed + 2) < 0, -0.25, 1.0)
+    return codes, drawn(3, bits, seed=seed + 1), alike.to(codes)
 
 
 def cost(codes: torch.Tensor, features: torch.Tensor, similar: torch.Tensor) -> float:
-    return losses.adsh(features, codes, similar, codes[ROWS], 3.0).item()
+    """Equation 3 of the paper, gamma 3, in plain loops."""
+    bits = [[math.tanh(float(x)) for x in row] for row in features]
+    count, total = features.shape[1], 0.0
+    for i in range(3):
+        for j in range(N):
+            total += (dot(bits[i], codes[j]) - count * float(similar[i, j])) ** 2
+        total += 3 * sum((float(v) - u) ** 2 for v, u in zip(codes[ROWS[i]], bits[i], strict=True))
+    return total / (3 * N)
+
+
+def descended(codes: torch.Tensor, features: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
+    bits = torch.tanh(features)
+    return losses.adsh_codes(codes, bits, similar.T @ bits, ROWS, 3.0)
 
 
 def test_adsh_is_its_formula() -> None:
     codes, features, similar = database(0)
-    bits = [[math.tanh(float(x)) for x in row] for row in features]
-    total = 0.0
-    for i in range(3):
-        for j in range(N):
-            total += (dot(bits[i], codes[j]) - 4 * float(similar[i, j])) ** 2
-        total += 3 * sum((float(v) - u) ** 2 for v, u in zip(codes[ROWS[i]], bits[i], strict=True))
-    assert cost(codes, features, similar) == pytest.approx(total / (3 * N))
+    each = losses.CodeSums.of(codes, torch.arange(N), N)
+    found = losses.adsh(features, each, similar, codes[ROWS], 3.0)
+    assert found.item() == pytest.approx(cost(codes, features, similar))
+
+
+def test_adsh_asks_of_groups_what_it_asks_of_each_of_their_images() -> None:
+    codes, features, _ = database(0)
+    groups = torch.tensor([1, 0, 2, 1, 1, 0, 2])
+    alike = torch.where(drawn(3, 3, seed=8) < 0, -0.25, 1.0).to(codes)
+    grouped = losses.CodeSums.of(codes, groups, 3)
+    assert grouped.counts.tolist() == [2, 3, 2]
+    for group in range(3):
+        mine = [codes[j].tolist() for j in range(N) if groups[j] == group]
+        assert grouped.sums[group].tolist() == [sum(column) for column in zip(*mine, strict=True)]
+    found = losses.adsh(features, grouped, alike, codes[ROWS], 3.0)
+    assert found.item() == pytest.approx(cost(codes, features, alike[:, groups]))
+
+
+def test_images_that_have_no_code_of_their_own_are_held_to_none() -> None:
+    codes, features, similar = database(0)
+    each = losses.CodeSums.of(codes, torch.arange(N), N)
+    free = losses.adsh(features, each, similar)
+    assert free.item() == pytest.approx(losses.adsh(features, each, similar, codes[ROWS], 0).item())
 
 
 def test_each_bit_of_the_codes_in_turn_is_the_best_there_is() -> None:
     """Two bits, and all 4^N databases that differ from the first in one bit of every code."""
     codes, features, similar = database(3, bits=2)
-    updated = losses.adsh_codes(codes, torch.tanh(features), similar, ROWS, 3.0)
+    updated = descended(codes, features, similar)
     stage = codes.clone()
     for bit in range(2):
         every = []
@@ -60,7 +89,7 @@ def test_a_round_of_descent_never_costs_more_and_leaves_the_codes_it_was_given(s
     costs = [cost(codes, features, similar)]
     stage = codes
     for _ in range(3):
-        stage = losses.adsh_codes(stage, torch.tanh(features), similar, ROWS, 3.0)
+        stage = descended(stage, features, similar)
         costs.append(cost(stage, features, similar))
     assert set(stage.flatten().tolist()) <= {-1.0, 1.0}
     assert all(b <= a + 1e-9 for a, b in itertools.pairwise(costs))

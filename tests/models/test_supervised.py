@@ -12,6 +12,7 @@ from models import losses
 from models.losses import Pairs
 from models.supervision import SUPERVISIONS
 from models.supervision.criteria import CSQ, ArcFace, Criterion, GreedyHash, OrthoHash, ProxyAnchor
+from models.supervision.free_codes import ADSH
 from models.supervision.pairwise import HashNet
 from models.supervision.supervised import CRITERIA, Supervised
 from tests.models.lessons import lesson
@@ -54,6 +55,12 @@ def proxy_anchor(c: Criterion) -> torch.Tensor:
     return losses.proxy_anchor(FEATURES, c.proxies, TARGETS, 32, 0.1)
 
 
+def adsh(c: Criterion) -> torch.Tensor:
+    assert isinstance(c, ADSH)
+    database = losses.CodeSums.of(c.codes.float(), torch.zeros(len(c.codes), dtype=torch.int64), 1)
+    return losses.adsh(FEATURES * 4, database, torch.zeros(len(FEATURES), 1))  # no gallery yet
+
+
 def triplet(_: Criterion) -> torch.Tensor:
     hardest = losses.batch_hard(FEATURES, Pairs.of(TARGETS))
     return losses.triplet(FEATURES, hardest, 0.2)
@@ -66,6 +73,7 @@ EXPECTED: dict[str, Callable[[Criterion], torch.Tensor]] = {
     "dpsh": lambda _: losses.dpsh(FEATURES * 4, Pairs.of(TARGETS), 0.1),
     "hashnet": lambda _: losses.hashnet(FEATURES * 4, Pairs.of(TARGETS), 1, 10),
     "idhn": lambda _: losses.idhn(FEATURES * 4, TARGETS, 5, 0.1, 0.1),
+    "adsh": adsh,
     "arcface": arcface,
     "proxy_anchor": proxy_anchor,
     "supcon": lambda _: losses.supcon(FEATURES, Pairs.of(TARGETS), 0.1),

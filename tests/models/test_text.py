@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.taxonomy import DescriptorType
-from models.headers import header_of
+from models.header import HEADER_KEY, header_of, spec_of
 from models.pixels import Transform
 from models.spec import EncoderSpec, TextSpec
 from models.text.base import NoText
 from models.text.vocabulary import FIRST, LONGEST, PADDING, UNKNOWN, Vocabulary, words_of
 from models.text.words import WordTower
-from models.weights import HEADER_KEY, build, digest_of, load, save, spec_of
+from models.weights import build, digest_of, load, save
 
 WORDS = ("beach", "dog", "runs")
 TEXT = TextSpec(width=8, vocabulary=WORDS)

@@ -15,9 +15,10 @@ from PIL import Image
 from data.taxonomy import DescriptorType
 from models import canary
 from models.canary import CanaryMismatch
+from models.header import spec_of
 from models.pixels import Transform
 from models.spec import EncoderSpec, Precision
-from models.weights import Embedder, build, digest_of, load, save, spec_of
+from models.weights import Embedder, build, digest_of, load, save
 
 SPEC = EncoderSpec(arguments={"width": 8}, dimensions=16, transform=Transform(size=32))
 BITS = SPEC.model_copy(update={"descriptor": DescriptorType.BINARY})

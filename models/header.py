@@ -1,8 +1,14 @@
-"""The header of a safetensors file, read as something that anybody may have written; no torch."""
+"""The header of an encoder's file, a safetensors, read without what computes."""
 
 import json
 import struct
 from typing import Any, Final
+
+from pydantic import ValidationError
+
+from models.spec import EncoderSpec
+
+HEADER_KEY: Final = "nightjar"
 
 LONGEST_HEADER: Final = 100_000_000
 """Bytes; safetensors takes none that is longer."""
@@ -41,3 +47,18 @@ def header_of(content: bytes) -> dict[str, Any]:
     if not isinstance(header, dict):
         raise ValueError("its safetensors header is no object")
     return header
+
+
+def spec_of(content: bytes) -> EncoderSpec:
+    """The description in the header of an encoder's file, of which the header will do.
+
+    Raises:
+        ValueError: CONTENT is not an encoder of ours.
+    """
+    try:
+        return EncoderSpec.model_validate_json(header_of(content)["__metadata__"][HEADER_KEY])
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            "This is not an encoder that Nightjar saved: its safetensors header does not describe "
+            f"one ({type(error).__name__}: {error})."
+        ) from error
