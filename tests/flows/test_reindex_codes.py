@@ -1,5 +1,8 @@
 """Nights of an encoder that has learned the codes of its training pictures themselves."""
 
+import gzip
+import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,3 +177,39 @@ def test_a_protocol_whose_queries_were_learned_from_asks_by_the_network(bare: Al
     assert scores.candidate["map[all]"] == pytest.approx(wanted, abs=2e-3)
     leaking = precision(bare, steps, steps, "train/", "test/")
     assert abs(leaking - wanted) > 0.01, "the codes themselves would have said something else"
+
+
+def part_of_mnist(source: Path, root: Path, counts: dict[str, int]) -> None:
+    """The first pictures of the official files, as many of each as COUNTS says."""
+    root.mkdir()
+    for name, count in counts.items():
+        for what, shape in (("images-idx3", (28, 28)), ("labels-idx1", ())):
+            content = gzip.decompress((source / f"{name}-{what}-ubyte.gz").read_bytes())
+            start = 8 + 4 * len(shape)
+            head = content[:4] + struct.pack(f">{1 + len(shape)}I", count, *shape)
+            size = count * int(np.prod(shape, dtype=int))
+            path = root / f"{name}-{what}-ubyte.gz"
+            path.write_bytes(gzip.compress(head + content[start : start + size], 1))
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_held_out_digits_find_their_class_among_learned_codes(
+    shared_datasets: Path, bare: Album
+) -> None:
+    part_of_mnist(shared_datasets / "mnist", bare.folder / "part", {"train": 1500, "t10k": 300})
+    train = {"size": 28, "width": 8, "dimensions": 16, "descriptor": "binary", "device": "cpu"}
+    bare.fields |= {
+        "source": {"dataset": "mnist", "root": "part"},
+        "evaluate": {"protocol": "mnist"},
+        "train": train | {"supervision": "unsupervised", "method": "itq", "pretrained": "pixels"},
+    }
+    pixels = bare.night().metrics["map[all]"]
+    taught = {"supervision": "supervised", "method": "adsh", "epochs": 6, "batch": 64}
+    bare.fields["train"] = train | taught | {"flip": False}
+    ledger = bare.night("fall")
+    found = ledger.metrics["map[all]"]
+    assert found > pixels + 0.2, (found, pixels)
+    assert found > 0.45, "a guess: 0.1"
+    assert any("1,500 of the 1,500 rows" in note for note in ledger.notes)
+    assert bare.verified(embed=10).ok
