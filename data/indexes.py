@@ -32,7 +32,7 @@ ANN: Final = "vector_ann"
 FOLDER: Final = "indexes"
 ENCODER: Final = "nightjar.encoder"
 METRIC: Final = "nightjar.metric"
-CODES: Final = "nightjar.codes"
+LEARNED: Final = "nightjar.learned_codes"
 
 NPROBES: Final = 32
 """Partitions a query visits: of 447, enough for a recall@10 of 0.98 on clustered unit vectors."""
@@ -77,7 +77,7 @@ def index_schema(value: pa.DataType, width: int, encoder: str = "", codes: str =
             pa.field("meta", pa.string()),
             pa.field(VECTOR, pa.list_(value, width)),
         ],
-        metadata={ENCODER: encoder, METRIC: _METRICS[value]} | ({CODES: codes} if codes else {}),
+        metadata={ENCODER: encoder, METRIC: _METRICS[value]} | ({LEARNED: codes} if codes else {}),
     )
 
 
@@ -124,7 +124,7 @@ def codes_of(schema: pa.Schema) -> str:
 
     Such a row is no query: what it says of its picture was learned from the picture's labels.
     """
-    return _said(schema, CODES)
+    return _said(schema, LEARNED)
 
 
 def metric_of(schema: pa.Schema) -> Metric:
