@@ -32,7 +32,7 @@ ANN: Final = "vector_ann"
 FOLDER: Final = "indexes"
 ENCODER: Final = "nightjar.encoder"
 METRIC: Final = "nightjar.metric"
-CODES: Final = "nightjar.codes"
+LEARNED: Final = "nightjar.learned_codes"
 """Under it an index names the learned codes of its encoder, where it has some."""
 QUANTISED: Final = "nightjar.quantised"
 """Under it an index says, by `PQ`, that its rows are words of its encoder's codebooks."""
@@ -81,6 +81,7 @@ def index_schema(
     if quantised and value != pa.uint8():
         raise ValueError(f"Codes of product quantisation are of uint8, not of {value}.")
     said = {ENCODER: encoder, METRIC: "cosine" if quantised else _METRICS[value]}
+    more = {LEARNED: codes, QUANTISED: PQ if quantised else ""}
     strings = pa.list_(pa.string())
     return pa.schema(
         [
@@ -94,7 +95,7 @@ def index_schema(
             pa.field("meta", pa.string()),
             pa.field(VECTOR, pa.list_(value, width)),
         ],
-        metadata=said | ({CODES: codes} if codes else {}) | ({QUANTISED: PQ} if quantised else {}),
+        metadata=said | {name: word for name, word in more.items() if word},
     )
 
 
@@ -141,7 +142,7 @@ def codes_of(schema: pa.Schema) -> str:
 
     Such a row is no query: what it says of its picture was learned from the picture's labels.
     """
-    return _said(schema, CODES)
+    return _said(schema, LEARNED)
 
 
 def metric_of(schema: pa.Schema) -> Metric:
