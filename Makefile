@@ -2,6 +2,8 @@
 # Each installs what it needs into .venv first; make setup does only that.
 
 PYTHON ?= python3
+# how many tests run side by side; each of the processes may start a Ray and a Prefect of its own
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 BIN := .venv/bin
 SETUP := .venv/.setup-finished
 
@@ -17,14 +19,17 @@ $(SETUP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,export]'
 	@touch $@
 
+# a core each: threads of two tests that wait for each other's cores wait for long
+test test-slow: export OMP_NUM_THREADS = 1
+
 demo: setup
 	$(BIN)/nightjar demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow
 
 check: setup
 	$(BIN)/ruff format --check .

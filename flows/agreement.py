@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from data.protocols import Protocol, protocols_of
 from data.taxonomy import DescriptorType
 from models.measures import measure
+from models.scales import sides_of
 from tasks.measuring.plan import OURS
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ def check_protocol(source: "SourcePlan", train: "TrainPlan", evaluate: "Evaluate
         )
     if refusal := evaluate.refusal(train.spec().stored().metric):
         raise ValueError(f"{what}: {refusal}")
+    try:
+        sides_of(evaluate.scales, train.size)
+    except ValueError as error:
+        raise ValueError(f"evaluate.scales: {error}") from error
     if told.relevance == "caption" and not train.reads:
         raise ValueError(
             f"{what} asks with sentences, and train makes no tower for text: set train: "

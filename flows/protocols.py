@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from data.hierarchy import above
 from data.protocols import PROTOCOLS, Pick, Protocol
 from data.relevance import RELEVANCES
 from flows.cards import markdown_table
@@ -48,7 +49,9 @@ def told_of(name: str, told: Protocol) -> dict[str, Any]:
         **{one: picked(getattr(told, one), told.objects) for one in SETS},
         "sizes as stated": sizes(told),
         "relevant": told.relevance,
-        "tree": ", ".join(f"{name} in {group}" for name, group in told.parents.items()),
+        "tree": ", ".join(
+            f"{name} in {' and '.join(above(name, told.parents))}" for name in told.parents
+        ),
         "own picture": told.own.replace("_", " "),
         **measures,
         "defined by": told.defined,

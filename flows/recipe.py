@@ -1,6 +1,6 @@
 """A recipe: one YAML file that says what is indexed, by which encoder, and what a night may do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
@@ -114,7 +114,7 @@ class Recipe(Plan):
 
     @classmethod
     def parsed(cls, text: str, word: str, relative_to: Path) -> "Recipe":
-        """The recipe that YAML TEXT says; a relative source folder is taken from RELATIVE_TO.
+        """The recipe that YAML TEXT says; a relative path in it is taken from RELATIVE_TO.
 
         Raises:
             ValueError: TEXT is no YAML mapping or breaks a plan's rules.
@@ -125,11 +125,17 @@ class Recipe(Plan):
             raise ValueError(f"{word} is not YAML: {error}") from error
         if not isinstance(fields, dict):
             raise ValueError(f"{word} holds no recipe: expected keys such as name and source.")
+
+        def beside(path: object) -> str:
+            """PATH from the recipe's folder, or a URL as it is."""
+            said = str(path)
+            return said if "://" in said else str(relative_to / Path(said).expanduser())
+
         source = fields.get("source")
         if isinstance(source, dict) and "root" in source:
-            root = str(source["root"])
-            if "://" not in root:
-                fields["source"] = {**source, "root": str(relative_to / Path(root).expanduser())}
+            fields["source"] = {**source, "root": beside(source["root"])}
+        for stage in ("train", "evaluate"):
+            fields |= _with_trees(fields, stage, beside)
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
@@ -139,6 +145,19 @@ class Recipe(Plan):
 def shipped() -> list[str]:
     """The names of the recipes that come with Nightjar."""
     return sorted(entry.name[:-5] for entry in SHIPPED.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _with_trees(
+    fields: Mapping[str, Any], stage: str, beside: Callable[[object], str]
+) -> dict[str, Any]:
+    """STAGE of FIELDS, where it writes out a protocol whose tree is in files: each BESIDE it."""
+    said = fields.get(stage)
+    protocol = said.get("protocol") if isinstance(said, dict) else None
+    parents = protocol.get("parents") if isinstance(protocol, dict) else None
+    if not isinstance(parents, str | list):
+        return {}
+    found = beside(parents) if isinstance(parents, str) else [beside(one) for one in parents]
+    return {stage: {**said, "protocol": {**protocol, "parents": found}}}  # type: ignore[dict-item]
 
 
 def _sentences(error: ValidationError) -> str:

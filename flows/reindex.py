@@ -26,7 +26,7 @@ from tasks.extract import (
 )
 from tasks.gates import HeldByGate, check_accepted, check_listed, check_mass_deletion, judge
 from tasks.index import index
-from tasks.measuring.evaluate import Scores, evaluate
+from tasks.measuring.evaluate import Scores, check_asked, evaluate
 from tasks.pictures import PICTURES
 from tasks.pin import pin, pin_sets
 from tasks.plan import Change, candidates, plan
@@ -153,7 +153,10 @@ def publish(
         this(compact, store, dataset, recipe.shard, this.run, check)
         version = this(tidy, store, dataset, check)
     encoder = this(train, store, dataset, version, recipe.train, recipe.cluster, this.progress)
-    extraction = _extract(this, _wanted(this, version, encoder), encoder, early, refused)
+    wanted = _wanted(this, version, encoder)
+    if len(wanted):
+        check_asked(store, encoder, recipe.evaluate)
+    extraction = _extract(this, wanted, encoder, early, refused)
     version = this(quarantine, store, dataset, extraction.bad, this.run, check)
     change = change.without(extraction.bad)
     pinned = this(pin, store, dataset, version, encoder) if recipe.pin else ""

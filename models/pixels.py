@@ -33,6 +33,9 @@ DECODER: Final = (
 MIN_SIDE: Final = 8
 """Pixels; a picture that is narrower or lower shows nothing (tracking pixels, spacers)."""
 
+MAX_SIDE: Final = 1024
+"""Pixels; the largest square that an encoder sees."""
+
 MAX_PIXELS: Final = 100_000_000
 """Pixels; a header that promises more is taken for a decompression bomb and never decoded."""
 
@@ -113,7 +116,9 @@ class Transform(Kept):
 
     later: ClassVar[Mapping[str, Any]] = {"see": "colours"}
 
-    size: int = Field(default=64, ge=MIN_SIDE, le=1024, description="side of the square, pixels")
+    size: int = Field(
+        default=64, ge=MIN_SIDE, le=MAX_SIDE, description="side of the square, pixels"
+    )
     fit: Literal["squash", "crop"] = Field(
         default="squash",
         description="squash: the whole picture, distorted; crop: its central square",

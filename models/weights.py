@@ -30,6 +30,7 @@ from models.networks.heads import put_head
 from models.networks.pretrained import PretrainedEncoder
 from models.pixels import Transform
 from models.quantiser import Quantiser
+from models.scales import sides_of
 from models.spec import EncoderSpec, Precision
 from models.tensors import of_safetensors
 from models.text.base import must_read
@@ -122,20 +123,28 @@ class Embedder:
 
         Raises:
             BadImage: one of CONTENTS cannot be used.
-            ValueError: the encoder takes no pictures of such a size.
+            ValueError: a scale gives no size of pictures, or one that the encoder does not take.
         """
         total = torch.zeros(len(contents), self.encoder.dimensions)
-        for side in (round(scale * self.spec.transform.size) for scale in scales):
+        for side in sides_of(scales, self.spec.transform.size):
             transform = Transform.model_validate({**dict(self.spec.transform), "size": side})
-            pixels = torch.stack([transform(content) for content in contents])
-            try:
-                total += self.features(pixels)
-            except (RuntimeError, AssertionError) as error:
-                raise ValueError(
-                    f"Encoder {self.digest[:12]} does not take pictures of {side} x {side} pixels "
-                    f"({error}): leave the scales out."
-                ) from error
+            total += self._sized(torch.stack([transform(content) for content in contents]))
         return torch.nn.functional.normalize(total)
+
+    def check_scales(self, scales: Sequence[float]) -> None:
+        """Return if `at_scales` works at SCALES; raises what it does of them."""
+        for side in sides_of(scales, self.spec.transform.size):
+            self._sized(torch.zeros(1, 3, side, side, dtype=torch.uint8))
+
+    def _sized(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The features of PIXELS (B, 3, S, S), of a side S that the encoder may not take."""
+        try:
+            return self.features(pixels)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            raise ValueError(
+                f"Encoder {self.digest[:12]} does not take pictures of {pixels.shape[2]} x "
+                f"{pixels.shape[2]} pixels ({error}): leave the scales out."
+            ) from error
 
     @property
     def reads(self) -> bool:

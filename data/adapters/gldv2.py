@@ -77,7 +77,8 @@ class Gldv2(Columnar):
         name="gldv2",
         about="5 million photographs of 200,000 landmarks, from Wikimedia Commons.",
         labels="one landmark of a training or index picture, numbered apart; some or none of a "
-        "test picture; the truth lists which index pictures answer a test picture",
+        "test picture; the truth lists which index pictures answer a test picture; "
+        "SPLIT_label_to_hierarchical.csv is a tree above them, for a protocol's parents",
         says=("multi", "answers"),
         retrievals=(Retrieval.INSTANCE, Retrieval.FINE_GRAINED),
         cite="Weyand, Araujo, Cao, Sim, Google Landmarks Dataset v2: A Large-Scale Benchmark for "

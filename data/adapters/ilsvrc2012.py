@@ -69,7 +69,8 @@ class Ilsvrc2012(Columnar):
     card = Card(
         name="ilsvrc2012",
         about="1.33 million photographs in a thousand classes of ImageNet.",
-        labels="exactly one of 1,000 WordNet ids; the same id is relevant",
+        labels="exactly one of 1,000 WordNet ids; the same id is relevant; ImageNet's "
+        "wordnet.is_a.txt is a tree above them, for a protocol's parents",
         says=("single",),
         retrievals=(Retrieval.SEMANTIC, Retrieval.FINE_GRAINED, Retrieval.ASYMMETRIC),
         cite="Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015, "

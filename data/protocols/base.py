@@ -9,9 +9,10 @@ from pydantic import (
     model_validator,
 )
 
-from data.hierarchy import path_of
+from data.hierarchy import Parents, check_tree
 from data.plan import Kept, Plan
 from data.taxonomy import Retrieval
+from data.trees import tree_in
 
 Relevance = Literal[
     "same_label", "shared_label", "hierarchical", "listed", "judged", "caption", "same_pair"
@@ -82,7 +83,10 @@ class Protocol(Kept):
         seed: of what is drawn.
         retrieval: the kind of retrieval that says how it is measured, where no paper does.
         parents: where relevance is hierarchical, the group above each label or group, ``dog:
-            animal``; what is not named lies as its name says, ``animal/dog``, or below the root.
+            animal``, or the groups, ``dog: [canine, pet]``; what is not named lies as its name
+            says, ``animal/dog``, or below the root. Or the path of a file that says so, or of
+            several, which is read when the protocol is: see `data.trees`.
+        tree: the names of these files, which must know every label; empty where none was read.
         objects: what a row is: a whole picture, where empty; a box, or a region of a grid.
         per_image: rows that are parts of one picture are one answer, as near as the nearest of them
             and as good as the best.
@@ -94,6 +98,7 @@ class Protocol(Kept):
     later: ClassVar[Mapping[str, Any]] = {
         "retrieval": None,
         "parents": {},
+        "tree": "",
         "objects": "",
         "per_image": False,
     }
@@ -117,15 +122,25 @@ class Protocol(Kept):
     sizes: tuple[int, int, int] = (0, 0, 0)
     seed: str = "nightjar 1"
     retrieval: Retrieval | None = None
-    parents: dict[str, str] = Field(default_factory=dict)
+    parents: Parents = Field(default_factory=dict)
+    tree: str = ""
     objects: Literal["", "boxes", "grid"] = ""
     per_image: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _tree_is_read(cls, said: Any) -> Any:
+        parents = said.get("parents") if isinstance(said, Mapping) else None
+        if not isinstance(parents, str | list | tuple):
+            return said
+        paths = [parents] if isinstance(parents, str) else list(map(str, parents))
+        names = ", ".join(path.rpartition("/")[2] for path in paths)
+        return {**said, "parents": tree_in(paths), "tree": names}
+
     @field_validator("parents")
     @classmethod
-    def _is_a_tree(cls, parents: dict[str, str]) -> dict[str, str]:
-        for name in parents:
-            path_of(name, parents)
+    def _is_a_tree(cls, parents: Parents) -> Parents:
+        check_tree(parents)
         return parents
 
     @model_validator(mode="after")

@@ -131,10 +131,26 @@ def evaluate(
     metrics: Annotated[
         Path | None, typer.Option(help="Write the metrics to this JSON file, for DVC.")
     ] = None,
+    rerank: Annotated[
+        str,
+        typer.Option(metavar="WORDS", help="Re-rank as search does, and not as RECIPE says; none."),
+    ] = "",
+    depth: Annotated[int | None, typer.Option(min=1, help="How many are re-ranked.")] = None,
+    scales: Annotated[
+        str, typer.Option(metavar="S,S,…", help="Ask with the mean of these sizes: 1,0.7,0.5.")
+    ] = "",
+    queries: Annotated[int | None, typer.Option(min=1, help="Ask with so many at most.")] = None,
     json: Json = False,
 ) -> None:
     """Measure how well an index version searches, and another on the same queries."""
     told, store = the_recipe(recipe), the_store()
+    if rerank or depth or scales or queries:
+        from flows.otherwise import otherwise
+
+        try:
+            told = otherwise(told, rerank, depth, scales, queries)
+        except ValueError as error:
+            raise Misuse(_first_line(error)) from error
     from data.aliases import Alias
     from data.indexes import index_table
     from data.lineage import lineage_of
@@ -186,6 +202,15 @@ def evaluate(
     for line in (scores.comparison(str(other)), *scores.notes, f"page: {html}" if html else ""):
         if line:
             typer.echo(line)
+
+
+def _first_line(error: ValueError) -> str:
+    """What ERROR says, without what pydantic says around it."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        return error.errors()[0]["msg"].removeprefix("Value error, ")
+    return str(error)
 
 
 def _other(store: "Store", recipe: str, word: str, place: tuple[str, int]) -> "Pointer | None":

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from data.taxonomy import unknown
 from flows.cli import show
-from flows.cli.app import Json, RecipeOption, app, the_bytes, the_recipe, the_store
+from flows.cli.app import Json, RecipeOption, app, the_recipe, the_store
+from flows.cli.asked import asked_with, images_of
 from flows.cli.exits import Misuse
 
 if TYPE_CHECKING:
@@ -16,12 +16,9 @@ if TYPE_CHECKING:
     from data.store import Store
     from models.reranking import Reranking
     from models.weights import Embedder
-    from tasks.searching.question import Query, Question
+    from tasks.searching.question import Question
 
 Rows = list[dict[str, Any]]
-
-FILES: Final = ("image", "sketch")
-"""Forms of query that a file may be."""
 
 
 @app.command()
@@ -93,6 +90,10 @@ def search(
     real: Annotated[
         bool, typer.Option("--real", help="Ask binary codes with real numbers; exact.")
     ] = False,
+    scales: Annotated[
+        str,
+        typer.Option(metavar="S,S,…", help="Ask with the mean of IMAGE at these sizes: 1,0.7,0.5."),
+    ] = "",
     at: Annotated[
         str, typer.Option(help="An index version, a run, or @prev; production if left out.")
     ] = "production",
@@ -103,8 +104,8 @@ def search(
 
     Without either: those that are typical of what --where and --labels leave.
     """
-    asked = asked_with(images or (), form, real, text or (), box or ())
-    away = _images(unlike or ())
+    asked = asked_with(images or (), form, real, text or (), box or (), scales)
+    away = images_of(unlike or (), "image", scales)
     among = condition(where, labels)
     if not asked and among is None:
         raise Misuse(
@@ -158,33 +159,6 @@ def search(
     if radius is not None and any(len(found) == k for _, found in answers):
         typer.echo(f"There may be more within {radius} bits: raise -k.", err=True)
     tell(answers, json)
-
-
-def asked_with(
-    images: Sequence[str],
-    form: str = "image",
-    real: bool = False,
-    texts: Sequence[str] = (),
-    boxes: Sequence[str] = (),
-) -> "list[Query]":
-    """What a person asks with: here a form of `tasks.searching.question.FORMS` gets its option.
-
-    Raises:
-        Misuse: a file cannot be read, files are of no such FORM, or BOXES are not one for each.
-    """
-    from tasks.searching.question import Query
-
-    if form not in FILES:
-        raise Misuse(unknown("form of query that is a file", form, FILES))
-    if real and form != "image":
-        raise Misuse(f"--real asks with an image's own numbers: leave --as {form} out.")
-    if boxes and (real or form != "image"):
-        raise Misuse(
-            "--box asks with a part of an image as the index sees it: leave --as and --real out."
-        )
-    said = [Query("text", words, words) for words in texts]
-    asked = _images(images, "real" if real else form)
-    return [*(_parts(asked, boxes) if boxes else asked), *said]
 
 
 def condition(where: str, labels: str) -> "Where | None":
@@ -244,34 +218,6 @@ def _steps(said: str) -> "tuple[Reranking, ...]":
         return steps(said)
     except ValueError as error:
         raise Misuse(str(error)) from error
-
-
-def _images(paths: Sequence[str], form: str = "image") -> "list[Query]":
-    """The image files PATHS as queries of a FORM."""
-    from tasks.searching.question import Query
-
-    return [Query(form, the_bytes(path), path) for path in paths]
-
-
-def _parts(asked: "Sequence[Query]", boxes: Sequence[str]) -> "list[Query]":
-    """What those of ASKED show within BOXES, one for each.
-
-    Raises:
-        Misuse: they are not as many, or one is none.
-    """
-    from data.regions import Region
-    from tasks.searching.question import Query
-
-    if len(boxes) != len(asked):
-        raise Misuse(
-            f"{len(boxes)} boxes are said, and {len(asked)} images: say --box once for each."
-        )
-    try:
-        regions = [Region.told(words) for words in boxes]
-    except ValueError as error:
-        raise Misuse(f"--box: {error}") from error
-    pairs = zip(asked, regions, strict=True)
-    return [Query("region", (one.content, region), one.said) for one, region in pairs]
 
 
 def _encoder(store: "Store", word: str) -> "Embedder":

@@ -39,6 +39,7 @@ def steps_of(
 
     Raises:
         ValueError: a word or an option is unknown, or cannot be; names what can.
+        MissingExtra: a step needs a package that cannot be imported here; says how to install it.
     """
     words = said.split("+")
     for word in options or {}:
@@ -102,6 +103,7 @@ def _step(word: str, said: Mapping[str, Any]) -> Reranking:
     for name in said:
         if name not in kind.model_fields:
             raise ValueError(unknown(f"option of {word}", name, kind.model_fields))
+    kind.check_installed()
     try:
         return kind.model_validate(said)
     except ValidationError as error:

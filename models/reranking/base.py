@@ -117,6 +117,14 @@ class Reranking(Plan, ABC):
         """FOUND in the order of this re-ranking, with its scores."""
 
     @classmethod
+    def check_installed(cls) -> None:
+        """Return if the packages that it needs can be imported here.
+
+        Raises:
+            MissingExtra: one cannot; says how to install it.
+        """
+
+    @classmethod
     def refusal(cls, metric: Metric) -> str:
         """Why rows that are compared by METRIC cannot be re-ranked; empty where they can."""
         if metric == "asmk" and cls.wants == "vectors":

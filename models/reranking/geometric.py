@@ -51,6 +51,15 @@ class Geometric(Reranking):
     within: float = Field(default=5.0, gt=0, description="pixels by which a point may miss its fit")
     least: int = Field(default=8, ge=4, description="inliers; fewer are none")
 
+    @classmethod
+    def check_installed(cls) -> None:
+        """Return if opencv can be imported here.
+
+        Raises:
+            MissingExtra: it cannot; says how to install it.
+        """
+        _opencv()
+
     def __call__(self, found: Shortlist) -> Shortlist:
         """FOUND by inliers.
 

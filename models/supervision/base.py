@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from data.taxonomy import DescriptorType
 from models.augment import Changes
 from models.networks.base import Encoder, Views
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Batch:
         words: (B, T) float32, how often each word of the vocabulary was said of an image, by tags
             or clicks; None without.
         rows: (B,) int64, which pictures of the `Gallery` they are; None for pictures that are held
-            out of it, by which an encoder is only judged.
+            out of it, by which an encoder is only judged. In a step of pairs the second half are
+            the `mates` of the first.
         sentences: (B, L) int64, the codes of a sentence of each image; None without.
     """
 
@@ -97,10 +102,14 @@ class Taught(NamedTuple):
 class Gallery(Protocol):
     """All pictures that are learned from, as they are: N rows, the same ones all the time."""
 
-    def pooled(self, encoder: Encoder) -> torch.Tensor:
+    def __len__(self) -> int:
+        """N."""
+
+    def pooled(self, encoder: Encoder, rows: Rows | None = None) -> torch.Tensor:
         """What ENCODER, not learning meanwhile, makes of each before its head, (N, F) on the CPU.
 
-        A picture that could not be decoded has a row of zeros.
+        Of ROWS (n,) alone, ascending, where they are given. A picture that could not be decoded has
+        a row of zeros.
         """
 
     @property
@@ -115,7 +124,7 @@ class Gallery(Protocol):
 class Supervision(nn.Module, ABC):
     """(encoder, batch) -> a scalar loss, and the views that were looked at.
 
-    Parameters and buffers that only serve to teach live here. Four hooks stand around the steps of
+    Parameters and buffers that only serve to teach live here. Hooks stand around the steps of
     a training; most supervisions need none of them.
 
     Raises:
@@ -138,6 +147,13 @@ class Supervision(nn.Module, ABC):
 
     def before_epoch(self, epoch: int, encoder: Encoder, gallery: Gallery) -> None:
         """Called before the first step of EPOCH, from 0: to assign pseudo-labels, say."""
+
+    def mates(self, rows: Rows, lots: np.random.Generator) -> Rows:
+        """With which pictures of the gallery ROWS (n,) are shown, (n,), where steps are paired.
+
+        LOTS draws; without pairs to make, each is its own mate.
+        """
+        return rows
 
     def after_step(self, encoder: Encoder) -> None:
         """Called after each step, when ENCODER has learned: to let a teacher follow it, say."""

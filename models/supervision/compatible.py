@@ -7,12 +7,13 @@ the one before lie, so that what it described need not be described again.
 
 from typing import Final
 
+import numpy as np
 import torch
 from torch import nn
 
 from models import augment, losses
 from models.networks.base import Encoder
-from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught
+from models.supervision.base import Batch, Gallery, Lesson, Rows, Supervision, Taught
 from models.supervision.constants import chosen
 
 MARGIN: Final = 0.7
@@ -89,6 +90,10 @@ class ByClasses(Supervision):
     def before_epoch(self, epoch: int, encoder: Encoder, gallery: Gallery) -> None:
         """Tell the supervision."""
         self.own.before_epoch(epoch, encoder, gallery)
+
+    def mates(self, rows: Rows, lots: np.random.Generator) -> Rows:
+        """Those of the supervision."""
+        return self.own.mates(rows, lots)
 
     def after_step(self, encoder: Encoder) -> None:
         """Tell the supervision."""

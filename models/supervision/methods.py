@@ -6,9 +6,10 @@ from typing import Final, Literal
 
 from data.taxonomy import DescriptorType
 
-Batches = Literal["shuffled", "balanced", "mixed"]
+Batches = Literal["shuffled", "balanced", "mixed", "paired"]
 """How the pictures of a step are chosen: by lot; so many classes and so many pictures of each (the
-P x K of metric learning); so many with labels and so many without."""
+P x K of metric learning); so many with labels and so many without; half of them by lot, and of each
+one more that the supervision names."""
 
 BITS: Final = (DescriptorType.BINARY,)
 NUMBERS: Final = (DescriptorType.REAL_VALUED, DescriptorType.AGGREGATED)
@@ -205,6 +206,16 @@ STRUCTURE: Final[Mapping[str, Method]] = {
         cite="Hinton, Roweis, Stochastic Neighbor Embedding, 2002",
         descriptors=NUMBERS,
         temperature=0.1,
+    ),
+    "mutual_neighbours": Method(
+        about="Pictures find, among all of the step, the one that a walk from neighbour to "
+        "neighbour leads to; neighbours are those that are among each other's nearest.",
+        cite="Van Gansbeke et al., SCAN: Learning to Classify Images without Labels, 2020, of the "
+        "nearest neighbours as positives; Tu, Mao, Wei, MLS3RDUH: Deep Unsupervised Hashing via "
+        "Manifold based Local Semantic Similarity Structure Reconstructing, 2020, of likeness "
+        "along the graph",
+        batches="paired",
+        temperature=0.3,
     ),
     "reconstruction": Method(
         about="What the network adds, a decoder's loss say, is all that teaches.",

@@ -3,19 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import numpy as np
 import torch
-from torch.nn import functional
 
 from models import hashing, losses
 from models.networks.base import Encoder, Head
-from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught
-from models.supervision.constants import chosen
+from models.supervision.base import Batch, Gallery, Lesson, Rows, Supervision, Taught
+from models.supervision.constants import Constants, chosen
 from models.supervision.methods import STRUCTURE
+from models.supervision.mutual import Mutual, shrunk
 from models.supervision.teacher import Teacher
 from models.whitening import Projection
-
-SIDE: Final = 16
-"""To that many pixels a side pictures are shrunk, to be compared."""
 
 WEIGHT: Final = 0.1
 """Of the distance of features from bits. The paper's 6 is for one layer on a backbone that stands
@@ -34,7 +32,8 @@ class Unsupervised(Supervision):
 
     By "bihalf" and "neighbours" the similarities within a batch are to be those of the source:
     what the encoder pooled before its first step where it has learned before, else the pixels
-    themselves. By the other methods it has no loss of its own: what the network adds, a decoder's
+    themselves. By "mutual_neighbours" a picture is to find one that is near it among all pictures,
+    see `Mutual`. By the other methods it has no loss of its own: what the network adds, a decoder's
     say, is all that teaches, and the head may be found in closed form at last. Which pictures show
     the same it never knows.
     """
@@ -48,6 +47,9 @@ class Unsupervised(Supervision):
         self.compares = self.method in ("bihalf", "neighbours")
         self.pretrained = lesson.pretrained
         self.teacher: Teacher | None = None
+        self.mutual: Mutual | None = None
+        if self.method == "mutual_neighbours":
+            self.mutual = Mutual(lesson, Constants.of(STRUCTURE, lesson))
 
     def begin(self, encoder: Encoder) -> None:
         """Copy ENCODER where it is what similarities are taken from.
@@ -60,19 +62,29 @@ class Unsupervised(Supervision):
         if self.method in CLOSED:
             _fixable(encoder, self.method)
 
+    def before_epoch(self, epoch: int, encoder: Encoder, gallery: Gallery) -> None:
+        """Look, once, for neighbours among all pictures of GALLERY, where that is the method."""
+        if self.mutual is not None and epoch == 0:
+            self.mutual.look(encoder, gallery)
+
+    def mates(self, rows: Rows, lots: np.random.Generator) -> Rows:
+        """Pictures near those of ROWS (n,), as LOTS draw them, where that is the method."""
+        return rows if self.mutual is None else self.mutual.mates(rows, lots)
+
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on gently changed pictures of BATCH."""
-        views = encoder.see(
-            self.changes.gentle(batch.images, batch.generator),
-            None,
-            batch.generator,
-        )
+        images = batch.images
+        if self.mutual is not None and batch.rows is None:  # held out: each is its own mate
+            images = torch.cat([images, images])
+        views = encoder.see(self.changes.gentle(images, batch.generator), None, batch.generator)
+        if self.mutual is not None:
+            return Taught(self.mutual(views), views)
         if not self.compares:
             return Taught(views.features.sum() * 0, views)
         if self.teacher is not None:
             source = self.teacher.pooled(batch.images)
         else:
-            source = functional.adaptive_avg_pool2d(batch.images, SIDE).flatten(1)
+            source = shrunk(batch.images)
         source = source.float() - source.float().mean(dim=0)  # as many are alike as are not
         # a unit vector of D whitened features has entries of about 1 / sqrt(D)
         features = views.features * self.dimensions**0.5

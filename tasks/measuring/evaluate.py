@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from models.weights import Embedder
     from tasks.index import Candidate
 
-__all__ = ["EvaluatePlan", "Example", "Scores", "evaluate"]
+__all__ = ["EvaluatePlan", "Example", "Scores", "check_asked", "evaluate"]
 
 
 def evaluate(
@@ -109,6 +109,27 @@ def evaluate(
         seconds=time.perf_counter() - started,
         notes=tuple(notes),
     )
+
+
+def check_asked(
+    store: Store,
+    encoder: str,
+    plan: EvaluatePlan,
+    load: "Callable[[Store, str], Embedder] | None" = None,
+) -> None:
+    """Return if ENCODER can be asked as PLAN says: before it embeds a dataset, not after.
+
+    Args:
+        store: where it lies.
+        encoder: its digest.
+        plan: how it will be measured.
+        load: gives an encoder by its digest; asked only where a look at the plan is not enough.
+
+    Raises:
+        ValueError: it takes no pictures of a size at which queries are to be embedded.
+    """
+    if plan.scales:
+        (load or _load)(store, encoder).check_scales(plan.scales)
 
 
 class _Asking:

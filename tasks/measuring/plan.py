@@ -1,7 +1,7 @@
 """How the versions of an index are measured, as a recipe says it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,9 +9,11 @@ from data.plan import Plan
 from data.protocols import PROTOCOLS, Protocol, named
 from data.relevance import RELEVANCES
 from data.taxonomy import unknown
+from models import scales as sizes
 from models.distances import Metric
 from models.measures import ACROSS, HAMMING, Measure, measure
 from models.reranking import Reranking, check_metric, steps_of
+from models.scales import Scale
 from tasks.measuring.ranking import TOP
 
 OURS: Final = ("auto", "labels", "known_item")
@@ -94,7 +96,7 @@ class EvaluatePlan(Plan):
         description="what a named protocol measures is re-ranked before: alpha_qe, or {steps: "
         "alpha_qe+diffusion, depth: 100, options: {alpha_qe: {n: 3}}}",
     )
-    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field(
+    scales: tuple[Scale, ...] = Field(
         default=(),
         description="shares of the encoder's side at which the queries of a named protocol are "
         "embedded, their mean asks: [0.7071, 1, 1.4142]; none: as they are stored",
@@ -172,9 +174,7 @@ class EvaluatePlan(Plan):
             check_metric(self.rerank.re_rankings if self.rerank else (), metric)
         except ValueError as error:
             return str(error)
-        if self.scales and metric == "asmk":
-            return "scales ask with a mean of vectors, and visual words are none: leave them out."
-        return ""
+        return sizes.refusal(metric) if self.scales else ""
 
     @property
     def named(self) -> Protocol | None:

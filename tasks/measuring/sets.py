@@ -7,6 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data.hierarchy import check_known
 from data.manifest import LIVE, manifest
 from data.protocols import Picture, Protocol, Sets, labels_that_count, sets_of
 from data.protocols.draw import lot
@@ -83,12 +84,16 @@ def questions(
     asked = _of_keys(store, dataset, version, keys)
     database = pa.array(sets.database, pa.string())
     places = pc.index_in(database, value_set=rows["key"].combine_chunks())
+    labels = rows["labels"].combine_chunks().take(places)
+    if protocol.tree:
+        said = pa.concat_arrays([labels, asked["labels"].combine_chunks()]).flatten()
+        check_known(pc.unique(said).to_pylist(), protocol.parents, protocol.tree)
     return Questions(
         protocol=protocol,
         queries=asked,
         of=len(sets.queries),
         database=database,
-        labels=rows["labels"].combine_chunks().take(places),
+        labels=labels,
         truth=truth_of(
             protocol,
             [

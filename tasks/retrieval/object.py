@@ -12,6 +12,7 @@ OBJECT: Final = Kind(
     right="Boxes of the same object, by their label or by the list that the truth gives; a "
     "picture is as good as its best box.",
     distances=("cosine", "hamming", "asmk"),
+    rerankings=("alpha_qe", "database_augmentation", "k_reciprocal", "diffusion", "geometric"),
     headline="map@100[min]",
     also=("cmc@1", "mrr@100"),
     says=LABELS | {"boxes", "query boxes"},

@@ -1,6 +1,6 @@
 """What an index is asked, and the forms a query may have: how each becomes a descriptor.
 
-A further form of query is one function and one line of `FORMS` here, and in `flows.cli.search` the
+A further form of query is one function and one line of `FORMS` here, and in `flows.cli.asked` the
 option by which a person says it (`asked_with`).
 """
 
@@ -17,6 +17,7 @@ from data.regions import part_of
 from data.taxonomy import choose
 from models.pixels import BadImage
 from models.reranking import Reranking
+from models.scales import check_scales, refusal
 
 if TYPE_CHECKING:
     import torch
@@ -37,11 +38,20 @@ class Query:
         form: what it is made of, a word of `FORMS`.
         content: what that form takes.
         said: what a person calls it, its file say; empty where nobody named it.
+        scales: shares of the encoder's side at which a picture is described, the mean of its
+            descriptors asks; none: at its side alone.
+
+    Raises:
+        ValueError: a scale is out of range.
     """
 
     form: str
     content: Any
     said: str = ""
+    scales: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_scales(self.scales)
 
     @classmethod
     def of(cls, content: "Query | bytes | Vectors") -> "Query":
@@ -61,11 +71,13 @@ class Form:
             as the index stores them; raises what says to a person what is wrong with a query.
         picture: the file that such a query shows, for re-rankings that look at pictures; None
             where it shows none.
+        sized: whether what it is made of has a size, and so may ask at several scales.
     """
 
     about: str
     describe: "Callable[[Searcher, Sequence[Query]], Vectors]"
     picture: Callable[[Query], bytes | None] = lambda query: None
+    sized: bool = True
 
 
 @dataclass(frozen=True)
@@ -147,12 +159,20 @@ def descriptors(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
 
     Raises:
         BadQuery: one of them is an image that cannot be used.
-        ValueError: a form is unknown, or a descriptor is not of the index's width.
+        ValueError: a form is unknown, a descriptor is not of the index's width, or what has no size
+            or no mean is to ask at scales.
     """
+    if any(query.scales for query in queries) and (why := refusal(searcher.metric)):
+        raise ValueError(f"{searcher.lineage.table} holds visual words: {why}")
     found: dict[int, Vectors] = {}
     for word in dict.fromkeys(query.form for query in queries):
         form = choose(FORMS, word, "form of query")
         places = [place for place, query in enumerate(queries) if query.form == word]
+        if not form.sized and any(queries[place].scales for place in places):
+            raise ValueError(
+                f"A query that is {form.about} has no size at which it could be seen: leave the "
+                "scales out."
+            )
         rows = form.describe(searcher, [queries[place] for place in places])
         found |= dict(zip(places, rows, strict=True))
     if not found:
@@ -175,13 +195,20 @@ def _features(searcher: "Searcher", queries: Sequence[Query]) -> "torch.Tensor":
     import torch
 
     embedder = searcher.embedder
-    pixels: list[torch.Tensor] = []
-    for query in queries:
+    found: dict[int, torch.Tensor] = {}
+    pixels: dict[int, torch.Tensor] = {}
+    for place, query in enumerate(queries):
         try:
-            pixels.append(embedder.pixels(query.content))
+            if query.scales:
+                found[place] = embedder.at_scales([query.content], query.scales)[0]
+            else:
+                pixels[place] = embedder.pixels(query.content)
         except BadImage as error:
             raise BadQuery(query, error) from error
-    return embedder.features(torch.stack(pixels))
+    if pixels:
+        features = embedder.features(torch.stack(list(pixels.values())))
+        found |= zip(pixels, features, strict=True)
+    return torch.stack([found[place] for place in range(len(queries))])
 
 
 def _sketches(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
@@ -205,7 +232,7 @@ def _regions(searcher: "Searcher", queries: Sequence[Query]) -> Vectors:
     parts = []
     for query in queries:
         said = part_of(query.said, query.content[1]) if query.said else ""
-        parts.append(Query("image", _shown(query), said))
+        parts.append(replace(query, form="image", content=_shown(query), said=said))
     return _images(searcher, parts)
 
 
@@ -242,7 +269,7 @@ FORMS: Final[Mapping[str, Form]] = {
         _reals,
         lambda query: bytes(query.content),
     ),
-    "text": Form("words that say what is to be seen", _texts),
-    "descriptor": Form("a descriptor (width,) of the index's encoder", _descriptors),
+    "text": Form("words that say what is to be seen", _texts, sized=False),
+    "descriptor": Form("a descriptor (width,) of the index's encoder", _descriptors, sized=False),
 }
 """By the word that a `Query` says."""

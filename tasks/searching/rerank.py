@@ -20,10 +20,20 @@ Vectors = np.ndarray[Any, np.dtype[Any]]
 def steps(said: str) -> tuple[Reranking, ...]:
     """The steps that SAID means: ``alpha_qe:n=5,alpha=2+database_augmentation``.
 
-    Words are joined by ``+``; options follow a word's colon, with commas between.
-
     Raises:
         ValueError: a word or an option is unknown, or cannot be; names what can.
+        MissingExtra: a step needs a package that cannot be imported here.
+    """
+    return steps_of(*words_and_options(said))
+
+
+def words_and_options(said: str) -> tuple[str, dict[str, dict[str, str]]]:
+    """The words in SAID as a recipe has them, joined by ``+``, and the options of each by its word.
+
+    Options follow a word's colon, with commas between.
+
+    Raises:
+        ValueError: what should be an option is none.
     """
     options: dict[str, dict[str, str]] = {}
     words: list[str] = []
@@ -38,7 +48,7 @@ def steps(said: str) -> tuple[Reranking, ...]:
                     "several with commas between."
                 )
             options.setdefault(word, {})[name] = value
-    return steps_of("+".join(words), options)
+    return "+".join(words), options
 
 
 def reranked(

@@ -160,7 +160,7 @@ class _Run:
         total = torch.tensor(self.total, device=self.device)
         steps = self.school.steps
         for pictures in self.school.pictures.batches(
-            epoch, plan.seed, plan.batch, share, self.done
+            epoch, plan.seed, plan.batch, share, self.done, self.learner.supervision.mates
         ):
             total += self.learner.step(self._batch(pictures))
             self.done += 1

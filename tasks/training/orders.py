@@ -1,6 +1,6 @@
 """Which rows come together in each step of an epoch, as lots decide; the same for the same seed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from models.supervision import Batches
 
 Rows = NDArray[np.int64]
+Mates = Callable[[Rows, np.random.Generator], Rows]
+"""Rows (n,) and what draws -> the mate of each, (n,)."""
 
 
 def steps_of(
@@ -18,6 +20,7 @@ def steps_of(
     *,
     classes: Rows,
     each: int,
+    mates: Mates | None = None,
 ) -> Iterator[Rows]:
     """The rows of each step of an epoch, BATCH of ROWS at a time; what is left over varies.
 
@@ -26,11 +29,13 @@ def steps_of(
         kind: how; "balanced" takes BATCH / EACH classes a step and EACH rows of each, or all
             classes and evenly more rows of each where there are not so many, drawn again from the
             start where a class has fewer; "mixed" takes a quarter of each step from rows with a
-            class, and the rest from all others.
+            class, and the rest from all others; "paired" takes half of each step by lot, and then
+            the mate of each.
         batch: rows a step.
         lots: draws.
         classes: (N,) the class of each of ROWS, -1 where there is none.
         each: rows of a class in a balanced step, at least.
+        mates: of rows, in a paired step; each is its own if None.
 
     Raises:
         ValueError: there are no two classes to balance.
@@ -41,9 +46,12 @@ def steps_of(
     elif kind == "mixed":
         yield from _mixed(rows, classes >= 0, steps, batch, lots)
     else:
-        drawn = rows[lots.permutation(len(rows))]
+        drawn, size = rows[lots.permutation(len(rows))], batch // 2 if kind == "paired" else batch
         for step in range(steps):
-            yield drawn[step * batch : (step + 1) * batch]
+            some = drawn[step * size : (step + 1) * size]
+            if kind == "paired":
+                some = np.concatenate([some, mates(some, lots) if mates else some])
+            yield some
 
 
 def _balanced(

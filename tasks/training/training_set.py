@@ -14,7 +14,7 @@ from data.manifest import shard_name
 from data.store import Store
 from models.pixels import BadImage, Transform
 from models.supervision import Batches
-from tasks.training.orders import steps_of
+from tasks.training.orders import Mates, steps_of
 from tasks.training.selection import Selected
 
 Rows = NDArray[np.int64]
@@ -135,32 +135,41 @@ class TrainingSet:
         return max(1, (len(self._cached) if self._cache is not None else len(self)) // batch)
 
     def batches(
-        self, epoch: int, seed: int, batch: int, share: Share, skip: int = 0
+        self,
+        epoch: int,
+        seed: int,
+        batch: int,
+        share: Share,
+        skip: int = 0,
+        mates: Mates | None = None,
     ) -> Iterator[Pictures]:
         """This worker's SHARE of the batches of EPOCH, each of about BATCH pictures in all.
 
-        The first SKIP of them are left out.
+        The first SKIP of them are left out. MATES says with which pictures others are shown where
+        steps are paired; pairs stay together.
 
         Raises:
             ValueError: the steps are to be balanced, and there are no two classes, or the pictures
                 do not fit the memory.
         """
-        lots = np.random.default_rng((seed, epoch))
-        draw = seed, epoch
+        lots, draw = np.random.default_rng((seed, epoch)), (seed, epoch)
         if self._cache is None:
             yield from self._streamed(lots, batch, share, skip, draw)
             return
         steps = steps_of(
-            np.arange(len(self._cached)),
+            self._cached,
             self._kind,
             batch,
             lots,
             classes=self._classes(self._cached),
             each=self._each,
+            mates=mates,
         )
         for step in islice(steps, skip, None):
-            mine = step[share.rank :: share.world]
-            yield self._told(self._cache[torch.from_numpy(mine)], self._cached[mine], draw)
+            parts = np.split(step, 2) if self._kind == "paired" else [step]
+            mine = np.concatenate([part[share.rank :: share.world] for part in parts])
+            places = torch.from_numpy(np.searchsorted(self._cached, mine))
+            yield self._told(self._cache[places], mine, draw)
 
     def each_once(self, batch: int, rows: Rows | None = None) -> Iterator[Pictures]:
         """Those of ROWS (ascending; all if None) that can be decoded, in order, BATCH at a time."""
@@ -179,12 +188,7 @@ class TrainingSet:
             )
 
     def _streamed(
-        self,
-        order: np.random.Generator,
-        batch: int,
-        share: Share,
-        skip: int,
-        draw: tuple[int, int],
+        self, lots: np.random.Generator, batch: int, share: Share, skip: int, draw: tuple[int, int]
     ) -> Iterator[Pictures]:
         """As `batches`, from the shards; every worker makes as many, whatever turns out bad."""
         if self._kind != "shuffled":
@@ -194,7 +198,7 @@ class TrainingSet:
                 "method, or a network, that learns from shuffled steps."
             )
         size = max(2, batch // share.world)
-        stream = self._shuffled(order, share)
+        stream = self._shuffled(lots, share)
         for _ in range(skip * size):
             next(stream)
         for _ in range(skip, self.steps(batch)):

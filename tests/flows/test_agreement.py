@@ -1,5 +1,6 @@
 """A recipe whose plans do not go together about a protocol is refused when it is read."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,17 @@ import yaml
 
 from data.protocols import PROTOCOLS
 from flows.recipe import Recipe
+from models.extras import MissingExtra
 
 UNTRAINED = {"epochs": 0}
 READS = {"supervision": "weakly_supervised", "method": "clip"}
+WORDS = {
+    "descriptor": "aggregated",
+    "pooling": "asmk",
+    "pooling_options": {"asmk": {"words": 8}},
+    "dimensions": 16,
+    "protocol": "mnist",
+}
 
 
 def read(
@@ -76,6 +85,10 @@ def test_every_protocol_is_read_or_refused_for_what_it_asks_with(name: str) -> N
         ("cifar10", {}, {"protocol": "cifar10", "split": "train"}, "leave one of them out"),
         ("ukbench", {}, {"protocol": "ukbench"}, "no picture of ukbench may teach"),
         ("cifar10", {}, {"protocol": "nope"}, "Unknown protocol 'nope'"),
+        ("ukbench", {"protocol": "ukbench", "scales": [1, 0.1]}, UNTRAINED, "evaluate.scales: At"),
+        ("ukbench", {"protocol": "ukbench", "scales": [4]}, UNTRAINED | {"size": 512}, "2048 x 20"),
+        ("mnist", {"protocol": "mnist", "scales": [1, 2]}, WORDS, "and visual words are none"),
+        ("mnist", {"protocol": "mnist", "rerank": "alpha_qe"}, WORDS, "choose geometric or within"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused_with_what_would_do(
@@ -83,6 +96,17 @@ def test_what_does_not_go_together_is_refused_with_what_would_do(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         read(dataset, evaluate, train)
+
+
+def test_a_re_ranking_whose_package_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = {"protocol": "ukbench", "rerank": "alpha_qe+geometric"}
+    assert read("ukbench", said, UNTRAINED).evaluate.rerank is not None
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(MissingExtra, match=r"re-ranking geometric needs .*nightjar\[geometry\]"):
+        read("ukbench", said, UNTRAINED)
+    assert read("ukbench", said | {"rerank": "alpha_qe"}, UNTRAINED).evaluate.rerank is not None
 
 
 def test_a_training_on_other_splits_than_the_queries_is_fine() -> None:

@@ -74,9 +74,8 @@ def test_a_product_is_found_by_a_photograph_from_the_shop(
     assert pixels.metrics["cmc@1"] < 0.05
     told(bare, "grocery", root, evaluate={"protocol": shown["protocol"]})
     plain = bare.night("fall")
-    assert (
-        plain.metrics["cmc@1"] > pixels.metrics["cmc@1"] + 0.02
-    )  # 0.054 and 0.024; a guess: 0.012
+    # 0.054 and 0.024; a guess: 0.012
+    assert plain.metrics["cmc@1"] > pixels.metrics["cmc@1"] + 0.015
     assert plain.metrics["mrr@81"] > pixels.metrics["mrr@81"] + 0.03
 
     told(bare, "grocery", root, evaluate=shown | {"queries": 60})

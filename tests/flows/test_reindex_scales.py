@@ -1,11 +1,16 @@
 """Whole nights whose queries are embedded at several scales, and what is said of their numbers."""
 
+import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
+from torch import nn
 
 from data.manifest import row, shard_name
 from data.protocols import PROTOCOLS
@@ -75,6 +80,48 @@ def test_boxes_are_cut_out_before_they_are_scaled(bare: Album, draw: Callable[..
         order = ranking(bare, vector, sorted({f"index/{one}" for one in INDEX} - junk))
         (found,) = (answers for query, answers in asked.items() if Path(query).stem == name)
         assert list(found) == [key for _, key in order][: len(found)]
+
+
+class Fixed(nn.Module):
+    """Stands for a network of timm that takes pictures of 32 x 32 pixels and of no other size."""
+
+    num_features = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(3 * 32 * 32, 8)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.mix(images.flatten(1))
+        return found
+
+
+def test_a_network_of_one_size_is_refused_before_it_has_embedded_anything(
+    bare: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timm = types.ModuleType("timm")
+    timm.create_model = lambda name, **how: Fixed()  # type: ignore[attr-defined]
+    timm.get_pretrained_cfg = lambda name: types.SimpleNamespace(to_dict=dict)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "timm", timm)
+    safetensors.torch.save_file(Fixed().state_dict(), bare.folder / "fixed.safetensors")
+    mnist(bare.folder / "official")
+    bare.fields |= {
+        "source": {"dataset": "mnist", "root": "official"},
+        "train": {
+            "supervision": "self_supervised",
+            "pretrained": f"timm/fixed@{bare.folder / 'fixed.safetensors'}",
+            "dimensions": 8,
+            "size": 32,
+            "epochs": 0,
+        },
+        "evaluate": {"protocol": "mnist", "scales": SCALES},
+    }
+    with pytest.raises(ValueError, match=r"does not take pictures of 24 x 24 pixels .*leave the"):
+        bare.night()
+    assert not bare.versions()
+    assert not (bare.folder / "store" / "descriptors").exists()
+    bare.fields["evaluate"] = {"protocol": "mnist"}
+    assert bare.night().promoted
 
 
 def test_sets_of_visual_words_have_no_mean(bare: Album) -> None:

@@ -2,15 +2,20 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import Result
 
 from data.indexes import index_table
 from data.lineage import KEY, RUN_TAG, lineage_of
 from flows.cli import exits
+from models.pixels import Transform
+from tasks.training.train import load_encoder
 from tests.flows.album import TRAIN, Album, photo
 
 Say = Callable[..., Result]
@@ -35,7 +40,7 @@ def named(album: Album, *words: str) -> list[str]:
     return made
 
 
-NUMBERED = ("-k", "--offset", "--radius", "--diversify", "--beta", "--depth", "--at")
+NUMBERED = ("-k", "--offset", "--radius", "--diversify", "--beta", "--depth", "--at", "--scales")
 
 
 def told(result: Result) -> Any:
@@ -110,6 +115,39 @@ def test_the_first_images_are_put_into_a_better_order(ask: Ask) -> None:
     assert {row["key"]: row["distance"] for row in few} == {
         key: pytest.approx(apart[key], abs=1e-6) for key in keys(few)
     }
+
+
+def test_an_image_asks_with_the_mean_of_several_sizes(ask: Ask, album: Album) -> None:
+    scales = (1.0, 0.7, 0.5)
+    content = (album.root / "class0/000.jpg").read_bytes()
+    embedder = load_encoder(album.store, album.lineage().encoder)
+    total = np.zeros(16)
+    for side in (32, 22, 16):
+        total += embedder.features(Transform(size=side)(content)[None])[0].numpy()
+    total /= np.linalg.norm(total)
+    apart = {key: 1 - float(total @ row) for key, (_, _, row) in album.rows().items()}
+    words = ("--scales", ",".join(map(str, scales)), "-k", "40", "--json")
+    for row in told(ask("0", *words)):
+        assert row["distance"] == pytest.approx(apart[row["key"]], abs=1e-5)
+    # so it is of what is not wanted, and of part of an image
+    turned = told(ask("1", "--not", "0", *words))
+    near = {row["key"]: row["distance"] for row in told(ask("1", *words))}
+    for row in turned:
+        score = (1 - near[row["key"]]) - 0.5 * (1 - apart[row["key"]])
+        assert row["score"] == pytest.approx(score, abs=1e-5)
+    whole = told(ask("0", "--box", "percent:0,0,100,100", *words))
+    assert keys(whole) == keys(told(ask("0", *words)))
+
+
+def test_a_re_ranking_whose_package_is_not_there_is_refused_at_once(
+    say: Say, monkeypatch: pytest.MonkeyPatch, draw: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "one.png").write_bytes(draw(0))
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    result = say("search", tmp_path / "one.png", "-r", "no recipe", "--rerank", "geometric")
+    assert (result.exit_code, result.stdout) == (exits.FAILED, "")
+    assert "The re-ranking geometric needs the package cv2" in result.stderr
+    assert "pip install 'nightjar[geometry]'" in result.stderr
 
 
 def test_conditions_and_labels_say_which_images_may_answer(ask: Ask) -> None:
@@ -206,6 +244,10 @@ def test_bits_have_a_radius(say: Say, bare: Album, monkeypatch: pytest.MonkeyPat
         (["0", "--rerank", "alpha_qe:n=x"], exits.USAGE, "alpha_qe cannot take n: 'x'"),
         (["0", "--rerank", "alpha_qe:n"], exits.USAGE, "'n' is no option of a re-ranking"),
         (["0", "--rerank", "alpha_qe", "-k", "101"], exits.USAGE, "raise the depth"),
+        (["0", "--scales", "1,two"], exits.USAGE, "--scales: '1,two' is no list of scales: write"),
+        (["0", "--scales", "9"], exits.USAGE, "--scales: A scale is a share of the side"),
+        (["0", "--scales", "0.1"], exits.FAILED, "would see 3 x 3, and pictures have 8 to 1024"),
+        (["--text", "a cat", "--scales", "1,2"], exits.USAGE, "--scales says at which sizes"),
         (["0", "--at", "77"], exits.FAILED, "'77' is no version of toy"),
     ],
 )

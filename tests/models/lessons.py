@@ -1,8 +1,10 @@
 """What the tests of supervisions share: pictures of four colours, shown to a small encoder."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -13,8 +15,10 @@ from models.learner import Learner, Schedule
 from models.networks.base import Encoder
 from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision import SUPERVISIONS
-from models.supervision.base import Batch, Lesson
+from models.supervision.base import Batch, Lesson, Rows
 from models.text.vocabulary import FIRST
+
+Mates = Callable[[Rows, np.random.Generator], Rows]
 
 Case = tuple[taxonomy.Supervision, str, DescriptorType]
 """A supervision, a method of its, and what is to be stored."""
@@ -33,10 +37,14 @@ class Shown:
     def __init__(self, told: Batch | None = None) -> None:
         self._batch = batch(500, COUNT) if told is None else told
 
+    def __len__(self) -> int:
+        return len(self._batch.images)
+
     @torch.inference_mode()
-    def pooled(self, encoder: Encoder) -> torch.Tensor:
+    def pooled(self, encoder: Encoder, rows: Rows | None = None) -> torch.Tensor:
         learns = encoder.training
-        found = encoder.eval().pooled(self._batch.images)
+        images = self._batch.images
+        found = encoder.eval().pooled(images if rows is None else images[torch.from_numpy(rows)])
         encoder.train(learns)
         return found
 
@@ -89,10 +97,14 @@ def tinted(seed: int, count: int) -> Batch:
     return replace(told, images=(told.images + 0.15 * tints).clamp(0, 1))
 
 
-def some(told: Batch, seed: int, count: int = 24) -> Batch:
-    """COUNT pictures of TOLD, drawn by SEED."""
+def some(told: Batch, seed: int, count: int = 24, mates: Mates | None = None) -> Batch:
+    """COUNT pictures of TOLD, drawn by SEED; the second half MATES of the first, if there are."""
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randperm(len(told.images), generator=generator)[:count]
+    if mates is not None:
+        first = rows[: count // 2].numpy()
+        theirs = mates(first, np.random.default_rng(seed))
+        rows = torch.from_numpy(np.concatenate([first, theirs]))
     targets = None if told.targets is None else told.targets[rows]
     words = None if told.words is None else told.words[rows]
     sentences = None if told.sentences is None else told.sentences[rows]

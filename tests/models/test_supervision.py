@@ -106,7 +106,8 @@ def test_colours_are_told_apart_after_a_lesson(case: Case) -> None:
         for step in range(48 if has_a_loss(case) else 0):
             if step % 16 == 0:
                 taught.supervision.before_epoch(step // 16, taught.encoder, Shown(told))
-            losses.append(float(taught.step(some(told, step))))
+            mates = taught.supervision.mates if way(case).batches == "paired" else None
+            losses.append(float(taught.step(some(told, step, mates=mates))))
         taught.supervision.finish(taught.encoder, Shown(told))
     if case[1] not in ("moco", "dino"):  # whose teachers change, and their tasks with them
         assert sum(losses[-10:]) <= 0.95 * sum(losses[:10])

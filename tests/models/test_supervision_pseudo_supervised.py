@@ -14,7 +14,7 @@ from models.clustering import kmeans
 from models.learner import Learner, Schedule, reproducible
 from models.networks.base import Encoder
 from models.networks.convolutional import ConvolutionalEncoder
-from models.supervision.base import Batch, Lesson
+from models.supervision.base import Batch, Lesson, Rows
 from models.supervision.pseudo_supervised import PseudoSupervised
 from tests.models.formulas import cosine, mean, softmax
 from tests.models.lessons import COUNT, CPU, Shown, batch, lesson, precision, some
@@ -115,8 +115,8 @@ def test_each_cluster_of_a_batch_costs_alike_and_what_is_in_none_costs_nothing(
 
 def test_a_picture_that_cannot_be_decoded_is_in_no_cluster() -> None:
     class Holes(Shown):
-        def pooled(self, encoder: Encoder) -> torch.Tensor:
-            found = super().pooled(encoder).clone()
+        def pooled(self, encoder: Encoder, rows: Rows | None = None) -> torch.Tensor:
+            found = super().pooled(encoder, rows).clone()
             found[[3, 50]] = 0
             return found
 

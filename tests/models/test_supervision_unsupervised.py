@@ -12,7 +12,7 @@ from models import augment, hashing, losses
 from models.learner import Learner, Schedule, reproducible
 from models.networks.base import Encoder, Head
 from models.networks.convolutional import ConvolutionalEncoder
-from models.supervision.base import Batch, Lesson
+from models.supervision.base import Batch, Lesson, Rows
 from models.supervision.unsupervised import CLOSED, Unsupervised
 from tests.models.lessons import CPU, SCHEDULE, Shown, batch, lesson, precision, some, tinted
 
@@ -88,8 +88,8 @@ def test_a_head_in_closed_form_computes_what_was_found(method: str) -> None:
 
 def test_pictures_that_cannot_be_decoded_do_not_move_the_head() -> None:
     class Holes(Shown):
-        def pooled(self, encoder: Encoder) -> torch.Tensor:
-            good = super().pooled(encoder)
+        def pooled(self, encoder: Encoder, rows: Rows | None = None) -> torch.Tensor:
+            good = super().pooled(encoder, rows)
             return torch.cat([good[:40], torch.zeros(7, good.shape[1]), good[40:]])
 
     whole, encoder = drawn(), drawn()

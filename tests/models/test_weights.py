@@ -228,5 +228,5 @@ def test_at_several_scales_features_are_the_unit_mean_of_those_at_each(
 
 def test_a_scale_that_is_no_picture_s_is_refused(draw: Callable[..., bytes]) -> None:
     embedder = load(file())
-    with pytest.raises(ValueError, match="greater than or equal to 8"):
+    with pytest.raises(ValueError, match="would see 3 x 3, and pictures have 8 to 1024"):
         embedder.at_scales([draw(0)], (0.1,))

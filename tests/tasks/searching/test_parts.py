@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from data.protocols import Pick, Protocol
 from data.regions import parted
 from data.relevance import Question, truth_of
+from models.distances import between, prepared
 from models.measures import measure
+from models.reranking import Reranking, rerank, steps_of
 from tasks.measuring.depth import Rows, depth
+from tasks.measuring.reranked import Reranked
 from tasks.searching.parts import Parts, by_image, located
 from tasks.searching.search import ANSWER
 
@@ -29,6 +32,8 @@ TOLD = Protocol(
     per_image=True,
 )
 Q = 12
+DEPTH = 20
+"""Rows that are re-ranked."""
 
 
 def boxes(count: int, pictures: int, draw: np.random.Generator) -> tuple[list[str], list[str]]:
@@ -94,6 +99,61 @@ def test_a_picture_is_as_near_as_its_nearest_part_and_none_of_its_own_answers(bi
         for row, picture in zip(answers, pictures, strict=False):
             those = [n for n, key in enumerate(keys) if parted(key)[0] == picture]
             assert line[row] == min(line[those])
+
+
+def rerank_by_loops(
+    steps: tuple[Reranking, ...], asked: Array, held: Array, apart: Array, rows: list[int]
+) -> list[int]:
+    """The first `DEPTH` of ROWS, which stand nearest first, as STEPS put them; then the others."""
+    first = np.array(rows[:DEPTH])
+    order, _ = rerank(
+        steps, asked, held[first], apart[first], "hamming" if held.dtype == np.uint8 else "cosine"
+    )
+    return [*first[order].tolist(), *rows[DEPTH:]]
+
+
+@pytest.mark.parametrize("said", ["alpha_qe", "database_augmentation+k_reciprocal", "diffusion"])
+@pytest.mark.parametrize("bits", [0, 2048])
+def test_rows_are_re_ranked_and_a_picture_is_as_good_as_its_first(bits: int, said: str) -> None:
+    draw = np.random.default_rng(bits)
+    keys, labels = boxes(60, 14, draw)
+    means = {label: draw.standard_normal(bits or 16) for label in "abc"}
+    real = np.stack([means[one] + 2 * draw.standard_normal(bits or 16) for one in labels])
+    held: Array = np.packbits(real > 0, axis=1) if bits else real.astype(np.float32)
+    rows = Rows(len(keys), held.shape[1], bits, "hamming" if bits else "cosine")
+    rows.add(held)
+    images = np.arange(len(keys), dtype=np.uint64)
+    asking = draw.choice(len(keys), Q, replace=False)
+    truth = truth_of(TOLD, [Question(keys[n], (labels[n],)) for n in asking], None)
+    judged = truth.among(pa.array(keys), pa.array([[label] for label in labels]))
+    steps, parts = steps_of(said), Parts.of(pa.array(keys))
+    measures = [measure("map[all]"), measure("cmc@1")]
+    again = Reranked(steps, DEPTH, rows.metric)
+    found = depth(rows, images, held[asking], judged, measures, again, parts)
+    plain = depth(rows, images, held[asking], judged, measures, parts=parts)
+    for name, values in plain.values.items():
+        np.testing.assert_allclose(found.plain[name], values)
+
+    ready = prepared(held, rows.metric)
+    for query, number in enumerate(asking.tolist()):
+        own = parted(keys[number])[0]
+        apart = between(ready[number][None], ready, rows.metric)[0]
+        may = [n for n, key in enumerate(keys) if parted(key)[0] != own]
+        near = sorted(may, key=lambda n: (apart[n], n))
+        listed = rerank_by_loops(steps, held[number], held, apart, near)
+        best: dict[str, int] = {}  # of each picture the row that stands first
+        for row in listed:
+            best.setdefault(parted(keys[row])[0], row)
+        assert found.answers[query].tolist() == list(best.values())[:10]
+        good = {parted(keys[n])[0] for n in may if labels[n] == labels[number]}
+        hits = [picture in good for picture in best]
+        ranks = np.flatnonzero(hits) + 1
+        # of 2,048 bits, and behind the re-ranked ones alone, two pictures may be as far apart
+        expected = float((np.arange(1, len(ranks) + 1) / ranks).mean())
+        assert found.values["map[all]"][query] == pytest.approx(
+            expected, abs=0.05 if bits else 1e-6
+        )
+        assert found.values["cmc@1"][query] == hits[0]
 
 
 @given(owners=st.lists(st.integers(0, 6), min_size=1, max_size=40), k=st.integers(1, 9))

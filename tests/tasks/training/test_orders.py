@@ -14,7 +14,17 @@ def steps(
 ) -> list[Rows]:
     rows = np.arange(len(classes)) * 10
     lots = np.random.default_rng(seed)
-    return list(steps_of(rows, kind, batch, lots, classes=np.array(classes), each=each))
+    return list(
+        steps_of(
+            rows,
+            kind,
+            batch,
+            lots,
+            classes=np.array(classes),
+            each=each,
+            mates=lambda some, lots: (some + 10 * lots.integers(1, 3)) % (10 * len(rows)),
+        )
+    )
 
 
 @given(st.integers(4, 60), st.integers(1, 12), st.integers(0, 5))
@@ -71,7 +81,26 @@ def test_one_class_cannot_be_balanced() -> None:
         steps("balanced", [0, -1] * 8, 8, each=2)
 
 
-@pytest.mark.parametrize("kind", ["shuffled", "balanced", "mixed"])
+@given(st.integers(4, 60), st.integers(2, 12), st.integers(0, 5))
+def test_paired_steps_show_half_of_the_rows_each_with_its_mate(
+    count: int, batch: int, seed: int
+) -> None:
+    found = steps("paired", [0] * count, batch, seed=seed)
+    assert len(found) == max(1, count // batch)
+    firsts, mates = zip(*(np.split(step, 2) for step in found), strict=True)
+    shown = np.concatenate(firsts)
+    assert len(set(shown)) == len(shown) == min(count, len(found) * (batch // 2))
+    for first, mate in zip(firsts, mates, strict=True):
+        assert set((mate - first) % (10 * count)) <= {10, 20}
+
+
+def test_without_mates_each_row_is_its_own() -> None:
+    lots = np.random.default_rng(0)
+    for step in steps_of(np.arange(9), "paired", 4, lots, classes=np.zeros(9, int), each=2):
+        assert np.array_equal(step[:2], step[2:])
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "balanced", "mixed", "paired"])
 def test_the_seed_decides(kind: Batches) -> None:
     classes = [0, 1, -1, 2, 3] * 8
     same = [np.concatenate(steps(kind, classes, 8, seed=seed)).tolist() for seed in (1, 1, 2)]

@@ -104,6 +104,18 @@ def test_broken_off_at_any_step_it_ends_with_the_same_bits(
     assert store.names("encoders/training") == []
 
 
+def test_neighbours_that_were_found_are_taken_up_within_an_epoch(
+    store: Store, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.training.course.EVERY", 1)
+    wanted = rich(supervision="unsupervised", method="mutual_neighbours", descriptor="binary")
+    undisturbed = train.train(store, "toy", version, wanted)
+    store.delete("encoders")
+    broken_off(store, version, wanted, "train", 5)
+    assert store.exists(checkpoint_name("toy", version, wanted))
+    assert train.train(store, "toy", version, wanted) == undisturbed
+
+
 SCRIPT = """
 import sys
 from data.store import Store

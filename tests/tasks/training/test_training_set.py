@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from data.store import Store
 from models.pixels import Transform
 from tasks.training.selection import Wanted, selected
-from tasks.training.training_set import Share, TrainingSet
+from tasks.training.training_set import Rows, Share, TrainingSet
 from tests.tasks.training.courses import Draw, fill
 
 ROOM = 3 * 16 * 16
@@ -19,6 +21,12 @@ def pictures(store: Store, version: int, memory: int, **more: Any) -> TrainingSe
     wanted |= {name: more.pop(name) for name in list(more) if name not in own}
     chosen = selected(store, "toy", version, Wanted(**wanted))
     return TrainingSet(store, "toy", chosen, transform=Transform(size=16), memory=memory, **more)
+
+
+def shown(rows: TrainingSet) -> list[tuple[int, torch.Tensor]]:
+    """Each good row and its pixels."""
+    some = [(some.rows, some.pixels) for some in rows.each_once(16)]
+    return [pair for mine, pixels in some for pair in zip(mine.tolist(), pixels, strict=True)]
 
 
 @pytest.mark.parametrize("memory", [1000 * ROOM, 7 * ROOM])
@@ -64,6 +72,34 @@ def test_workers_share_each_batch_without_overlap(store: Store, version: int, me
         assert [len(some.rows) for some in batches] == [4] * rows.steps(8)
         shares.append({image.numpy().tobytes() for some in batches for image in some.pixels})
     assert not shares[0] & shares[1]
+
+
+def test_workers_leave_pairs_together(store: Store, version: int) -> None:
+    def next_but_bad(rows: Rows, lots: np.random.Generator) -> Rows:
+        good = np.setdiff1d(np.arange(40), sorted(whole.bad))
+        return good[(np.searchsorted(good, rows) + 1) % len(good)]
+
+    whole = pictures(store, version, 1000 * ROOM, kind="paired")
+    whole.prepare(lambda done, total: None)
+    assert len(whole.bad) == 1
+    for some in zip(
+        *(whole.batches(0, 0, 10, Share(rank, 2), mates=next_but_bad) for rank in range(2)),
+        strict=True,
+    ):
+        assert [len(mine.rows) for mine in some] == [6, 4]
+        for mine in some:
+            first, mates = np.split(mine.rows, 2)
+            assert np.array_equal(mates, next_but_bad(first, np.random.default_rng(0)))
+            assert mine.targets is not None
+            told = {row: pixels.numpy().tobytes() for row, pixels in shown(whole)}
+            for row, pixels in zip(mine.rows, mine.pixels, strict=True):
+                assert pixels.numpy().tobytes() == told[row]
+
+
+def test_pairs_are_looked_for_in_memory_alone(store: Store, version: int) -> None:
+    few = pictures(store, version, 7 * ROOM, kind="paired")
+    with pytest.raises(ValueError, match="Steps that are paired are chosen among pictures in mem"):
+        next(few.batches(0, 0, 8, Share()))
 
 
 def test_copies_count_once_and_pictures_without_labels_not_at_all(store: Store, draw: Draw) -> None:
