@@ -29,7 +29,8 @@ def prepared(vectors: Array, metric: Metric) -> Array:
     and +1 (N, 8 W). Visual words stay as they are.
 
     Raises:
-        ValueError: not a matrix, a value is NaN or infinite, or no row of visual words.
+        ValueError: not a matrix, a value is NaN or infinite, no row of visual words, or codes
+            whose words are meant.
     """
     if vectors.ndim != 2:
         raise ValueError(f"Vectors must be (N, W) but are {vectors.shape}.")
@@ -38,6 +39,8 @@ def prepared(vectors: Array, metric: Metric) -> Array:
         return vectors
     if metric == "hamming":
         return np.unpackbits(vectors, axis=1).astype(np.float32) * 2 - 1
+    if vectors.dtype == np.uint8:
+        raise ValueError("Codes have no cosine, what they stand for has one: decode them first.")
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     norms = np.sqrt(np.einsum("nw,nw->n", rows, rows))
     broken = int((~np.isfinite(norms)).sum())

@@ -170,5 +170,7 @@ def test_what_are_no_codebooks_codes_or_rows_is_refused() -> None:
     for codes in (np.zeros((2, 4), np.uint8), np.zeros((2, 3), np.int64)):
         with pytest.raises(ValueError, match="Codes must be"):
             books.decoded(codes)
+    with pytest.raises(ValueError, match="decode them first"):
+        prepared(np.zeros((2, 3), np.uint8), "cosine")
     with pytest.raises(ValueError, match="NaN"):
         books.apart(np.full((1, 6), np.nan, np.float32), np.zeros((2, 3), np.uint8))
