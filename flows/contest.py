@@ -98,12 +98,7 @@ ROWS: Final = (
         "supervision",
         Supervision.UNSUPERVISED,
         "pixels",
-        {
-            **BITS,
-            "supervision": "unsupervised",
-            "method": "reconstruction",
-            "network": "autoencoder",
-        },
+        {**BITS, "supervision": "unsupervised", "method": "mutual_neighbours", "change": 0.3},
         {},
     ),
     _row(
