@@ -11,6 +11,8 @@ from data.indexes import VECTOR, index_schema, indexable, metric_of, nearest, qu
 from data.store import Store
 from data.where import where
 from models.codebooks import TENSOR, WORDS, Codebooks
+from models.header import HEADER_KEY
+from models.spec import EncoderSpec
 from tasks import codebooks
 from tasks.codebooks import codebooks_in, codebooks_of, rows_of, told
 from tasks.duplicates import duplicates
@@ -41,7 +43,11 @@ def books() -> Codebooks:
 def world(store: Store, books: Codebooks) -> World:
     """Real-valued descriptors in the cache, by an encoder that has codebooks."""
     codebooks._kept.cache_clear()
-    file = safetensors.numpy.save({"else": np.zeros(3, np.float32), TENSOR: books.words})
+    parts, _, part = books.words.shape
+    spec = EncoderSpec(dimensions=parts * part, storage="pq", pq_parts=parts)
+    file = safetensors.numpy.save(
+        {"else": np.zeros(3, np.float32), TENSOR: books.words}, {HEADER_KEY: spec.model_dump_json()}
+    )
     world = World(store)
     store.write(weights_name(world.encoder), file)
     return world
