@@ -30,7 +30,6 @@ def otherwise(
 
     Raises:
         ValueError: a word is none, or does not go with the rest of the recipe; says what would do.
-        MissingExtra: a step needs a package that cannot be imported here.
     """
     plan = recipe.evaluate
     again = plan.rerank

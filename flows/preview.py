@@ -37,6 +37,7 @@ def preview(recipe: Recipe, store: Store | None = None) -> dict[str, Any]:
         (None where none did); "rates"; "held_by", gates that would hold the run at once;
         "examples", first keys by class.
     """
+    recipe.evaluate.check_installed()
     store = store or Store()
     workspace = Path(tempfile.mkdtemp(prefix="nightjar-plan-"))
     try:

@@ -64,11 +64,13 @@ def reindex(
 
     Raises:
         ValueError: ACCEPT names an unknown gate, or the source or recipe is not as it should be.
+        MissingExtra: what the recipe measures with is not installed here.
         LeaseHeld: another run of the recipe, or over the same dataset, is at work.
         FailureBudgetExceeded: more pictures could not be read than the recipe allows.
         UnbalancedLedger: an image is neither indexed nor accounted for; production stays.
     """
     check_accepted(accept)
+    recipe.evaluate.check_installed()
     with night(recipe, store or Store(), limits or Limits(), progress, stage) as this:
         production = this.alias.current()
         early, refused = take_in(this)

@@ -19,7 +19,16 @@ from models.reranking.geometric import Geometric
 from models.reranking.k_reciprocal import KReciprocal
 from models.reranking.within import Within
 
-__all__ = ["RERANKINGS", "Pictures", "Reranking", "Shortlist", "check_metric", "rerank", "steps_of"]
+__all__ = [
+    "RERANKINGS",
+    "Pictures",
+    "Reranking",
+    "Shortlist",
+    "check_installed",
+    "check_metric",
+    "rerank",
+    "steps_of",
+]
 
 RERANKINGS: Final[Mapping[str, type[Reranking]]] = {
     "alpha_qe": AlphaQE,
@@ -39,13 +48,24 @@ def steps_of(
 
     Raises:
         ValueError: a word or an option is unknown, or cannot be; names what can.
-        MissingExtra: a step needs a package that cannot be imported here; says how to install it.
     """
     words = said.split("+")
     for word in options or {}:
         if word not in words:
             raise ValueError(unknown("part of the re-ranking's options", word, words))
     return tuple(_step(word, (options or {}).get(word, {})) for word in words)
+
+
+def check_installed(steps: Sequence[Reranking]) -> None:
+    """Return if all that STEPS need can be imported here.
+
+    Whoever is about to re-rank asks; a recipe can be read, and production moved, without.
+
+    Raises:
+        MissingExtra: a package cannot; says how to install it.
+    """
+    for step in steps:
+        step.check_installed()
 
 
 def check_metric(steps: Sequence[Reranking], metric: Metric) -> None:
@@ -103,7 +123,6 @@ def _step(word: str, said: Mapping[str, Any]) -> Reranking:
     for name in said:
         if name not in kind.model_fields:
             raise ValueError(unknown(f"option of {word}", name, kind.model_fields))
-    kind.check_installed()
     try:
         return kind.model_validate(said)
     except ValidationError as error:

@@ -63,6 +63,7 @@ def evaluate(
             where given, the scores keep what single queries are worth.
     """
     started = time.perf_counter()
+    plan.check_installed()
     if production and production.place == (candidate.table, candidate.version):
         return _as_production(store, candidate, production, dataset, plan, load, started)
     if plan.named:

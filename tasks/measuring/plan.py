@@ -12,7 +12,7 @@ from data.taxonomy import unknown
 from models import scales as sizes
 from models.distances import Metric
 from models.measures import ACROSS, HAMMING, Measure, measure
-from models.reranking import Reranking, check_metric, steps_of
+from models.reranking import Reranking, check_installed, check_metric, steps_of
 from models.scales import Scale
 from tasks.measuring.ranking import TOP
 
@@ -175,6 +175,14 @@ class EvaluatePlan(Plan):
         except ValueError as error:
             return str(error)
         return sizes.refusal(metric) if self.scales else ""
+
+    def check_installed(self) -> None:
+        """Return if all that measuring so needs can be imported here: before a night, not after.
+
+        Raises:
+            MissingExtra: a package cannot; says how to install it.
+        """
+        check_installed(self.rerank.re_rankings if self.rerank else ())
 
     @property
     def named(self) -> Protocol | None:

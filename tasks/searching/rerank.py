@@ -12,7 +12,7 @@ from data.lineage import Lineage
 from data.manifest import manifest, shard_name
 from data.store import Store
 from models.distances import Metric
-from models.reranking import Pictures, Reranking, rerank, steps_of
+from models.reranking import Pictures, Reranking, check_installed, rerank, steps_of
 
 Vectors = np.ndarray[Any, np.dtype[Any]]
 
@@ -24,7 +24,9 @@ def steps(said: str) -> tuple[Reranking, ...]:
         ValueError: a word or an option is unknown, or cannot be; names what can.
         MissingExtra: a step needs a package that cannot be imported here.
     """
-    return steps_of(*words_and_options(said))
+    found = steps_of(*words_and_options(said))
+    check_installed(found)
+    return found
 
 
 def words_and_options(said: str) -> tuple[str, dict[str, dict[str, str]]]:
