@@ -15,6 +15,7 @@ from pydantic import Field
 from data.lineage import code_revision, library_versions
 from data.plan import Plan, digest_of
 from data.store import Store
+from data.taxonomy import Supervision
 from flows.contest import BUDGETS, ROWS, SIDES, Budget, Row
 from flows.hearsay import tagged
 from flows.recipe import Recipe
@@ -209,6 +210,9 @@ class Arena:
             "seed": seed,
             **words,
         }
+        if train.get("supervision") == Supervision.SUPERVISED:
+            # a few labels alone: as many steps as they get who see all pictures beside them
+            train["epochs"] = round(train["epochs"] / train.get("labelled", 1))
         evaluate: dict[str, Any] = {"protocol": row.protocol(dataset), "queries": QUERIES}
         source = {"dataset": dataset, "root": str(self.roots[dataset])}
         held = dataset

@@ -1,8 +1,8 @@
 """The rows of the taxonomy's benchmark: what each trains, and what it must beat to be its name.
 
-A row and what it is held against are trained on the same pictures for the same number of epochs, by
-recipes like anybody's, and measured by the same named protocol. Floors are recipes too: an encoder
-as its weights are drawn, and the pixels themselves, rotated to bits or cut to principal directions.
+A row and what it is held against are trained on the same pictures for as many steps, by recipes
+like anybody's, and measured by the same named protocol. Floors are recipes too: an encoder as its
+weights are drawn, and the pixels themselves, rotated to bits or cut to principal directions.
 """
 
 from collections.abc import Mapping

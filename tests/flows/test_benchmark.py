@@ -67,6 +67,18 @@ def test_every_entrant_is_a_recipe(row: Row, dataset: str, tmp_path: Path) -> No
             assert recipe.train.taught_by is not None
 
 
+def test_a_few_labels_alone_get_as_many_steps_as_those_with_all_pictures_beside_them(
+    tmp_path: Path,
+) -> None:
+    arena = benchmark.Arena(tmp_path, {"mnist": tmp_path}, "minutes", {}, lambda said: None)
+    (row,) = benchmark.chosen(["semi_supervised"])
+    own, alone = (
+        arena.recipe(row, words, "mnist", 0).train for words in (row.train, row.against[row.must])
+    )
+    assert alone.labelled == own.labelled < 1
+    assert alone.epochs * alone.labelled == pytest.approx(own.epochs)
+
+
 def test_rows_are_trained_measured_and_not_trained_again(stripes: Path, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"rows": ["network-convolutional"], "settings": TINY}
     said: list[str] = []
