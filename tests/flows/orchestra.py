@@ -90,14 +90,15 @@ class Orchestra:
 
         def answer() -> bytes:
             try:
-                with urllib.request.urlopen(request, timeout=30) as reply:
+                # longer than its database waits for a lock
+                with urllib.request.urlopen(request, timeout=120) as reply:
                     return reply.read() or b"null"
             except urllib.error.HTTPError as error:
                 if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
                     raise
                 return b""
 
-        return json.loads(wait(answer, 60, f"an answer to {path}"))
+        return json.loads(wait(answer, 150, f"an answer to {path}"))
 
     def runs(self, deployment: str) -> list[dict[str, Any]]:
         """The flow runs of DEPLOYMENT, oldest first."""
