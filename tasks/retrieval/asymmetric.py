@@ -19,5 +19,6 @@ ASYMMETRIC: Final = Kind(
     cite="Budnik and Avrithis, Asymmetric Metric Learning for Knowledge Transfer, CVPR 2021; of "
     "real numbers against bits: Gordo, Perronnin, Gong, Lazebnik, Asymmetric Distances for Binary "
     "Embeddings, TPAMI 2014; against product-quantised rows: Jegou, Douze, Schmid, Product "
-    "Quantization for Nearest Neighbor Search, TPAMI 2011",
+    "Quantization for Nearest Neighbor Search, TPAMI 2011; of codes that are learned themselves: "
+    "Jiang and Li, Asymmetric Deep Supervised Hashing, AAAI 2018",
 )
