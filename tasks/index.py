@@ -17,7 +17,6 @@ from data.probing import Probing
 from data.store import Store
 from data.tables import RUN, Table
 from tasks.cluster import ClusterPlan
-from tasks.codebooks import codebooks_in
 from tasks.encoders import spec_at, weights_name
 from tasks.health import HealthPlan, maintain, rows_in
 from tasks.seal import Candidate, seal
@@ -171,12 +170,13 @@ def _table(
         return index_table(store, name)
     digest = target.take(places[:1].tolist(), columns=["digest"])["digest"].combine_chunks()
     vector = next(iter(cache.read(digest))).schema.field(VECTOR).type
-    # an encoder that was put away since has told the table when it was made
-    known = base is not None or not store.exists(weights_name(cache.encoder))
-    codes = "" if known else spec_at(store, cache.encoder).codes
-    schema = index_schema(vector.value_type, vector.list_size, cache.encoder, codes)
-    if books := codebooks_in(store, cache.encoder):
-        schema = index_schema(pa.uint8(), books.parts, cache.encoder, quantised=True)
+    kept = store.exists(weights_name(cache.encoder))  # or it was put away since
+    spec = spec_at(store, cache.encoder) if kept else None
+    if spec and spec.pq_parts:
+        schema = index_schema(pa.uint8(), spec.pq_parts, cache.encoder, quantised=True)
+    else:
+        codes = spec.codes if spec else ""
+        schema = index_schema(vector.value_type, vector.list_size, cache.encoder, codes)
     return index_table(store, name, schema)
 
 

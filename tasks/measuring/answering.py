@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import lance
 import numpy as np
@@ -23,9 +23,6 @@ from tasks.measuring.depth import Rows
 from tasks.measuring.made import Load, Made, asking_with, described, whole
 from tasks.measuring.queries import Array, fingerprints
 from tasks.measuring.sets import Questions
-
-if TYPE_CHECKING:
-    pass
 
 CROP: Final = "nightjar crop 1"
 """Names the way in which `cut` cuts, in the digest that a cut-out's descriptor goes by."""
