@@ -105,12 +105,34 @@ def index_name(recipe: str, encoder: str) -> str:
 
 
 def index_names(store: Store, recipe: str | None = None) -> list[str]:
-    """The names of the index tables in the store, or of RECIPE's alone, sorted."""
+    """The names of the index tables in the store, or of RECIPE's alone, sorted.
+
+    A table is there from its first commit on: what a killed run wrote before that is none.
+    """
+    return [name for name in _begun(store, recipe) if _table(store, name).exists()]
+
+
+def unborn_places(store: Store, recipe: str) -> dict[str, str]:
+    """Where RECIPE's index tables lie that were written to and never committed, by name.
+
+    Either a run is writing the first rows right now, which holds the recipe's lease, or one was
+    killed while it did.
+    """
+    tables = {name: _table(store, name) for name in _begun(store, recipe)}
+    return {name: table.name for name, table in tables.items() if not table.exists()}
+
+
+def _begun(store: Store, recipe: str | None) -> list[str]:
+    """The names of the index tables of which there is a folder, or of RECIPE's alone, sorted."""
     stems = (name.removesuffix(".lance") for name in store.names(FOLDER) if name.endswith(".lance"))
     if recipe is None:
         return list(stems)
     ours = re.compile(re.escape(recipe) + rf"-[0-9a-f]{{1,{ENCODER_LETTERS}}}")
     return [stem for stem in stems if ours.fullmatch(stem)]
+
+
+def _table(store: Store, name: str, schema: pa.Schema | None = None) -> Table:
+    return Table(store, f"{FOLDER}/{name}.lance", schema or pa.schema([]))
 
 
 def index_table(store: Store, name: str, schema: pa.Schema | None = None) -> Table:
@@ -120,7 +142,7 @@ def index_table(store: Store, name: str, schema: pa.Schema | None = None) -> Tab
         FileNotFoundError: there is no such table and no SCHEMA was given.
         ValueError: the table holds descriptors of another encoder, width or type than SCHEMA says.
     """
-    table = Table(store, f"{FOLDER}/{name}.lance", schema or pa.schema([]))
+    table = _table(store, name, schema)
     if not table.exists():
         if schema is None:
             known = ", ".join(index_names(store)) or "nothing yet"

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from data.aliases import Alias
-from data.indexes import encoder_of, index_names, index_table
+from data.indexes import encoder_of, index_names, index_table, unborn_places
 from data.lease import Lease, dataset_lease
 from data.lineage import RUN_TAG, Lineage, last_lineage, run_tags, sealed_versions
 from data.manifest import REMOVED, manifest
@@ -100,6 +100,9 @@ def clean(
         found = Cleaned(dry_run=dry_run)
         for name in index_names(store, recipe):
             found += _clean_index(index_table(store, name), name, stay[name], young, dry_run)
+        for name, place in unborn_places(store, recipe).items():
+            if size := _swept(store, place, young, dry_run):
+                found += Cleaned(tables=[name], bytes=size)
         remaining = [name for name in stay if name not in found.tables]
         encoders = {encoder_of(index_table(store, name).schema) for name in remaining}
         found += _clean_caches(store, encoders, young, dry_run)
@@ -219,12 +222,10 @@ def _clean_caches(store: Store, encoders: set[str], young: datetime, dry_run: bo
     """The descriptors of all encoders but ENCODERS gone, unless one is being filled."""
     found = Cleaned()
     for encoder in store.names(CACHES):
-        parts = _files(store, f"{CACHES}/{encoder}")
-        if encoder in encoders or any(part.made >= young for part in parts):
+        if encoder in encoders:
             continue
-        found += Cleaned(caches=[encoder], bytes=sum(part.size for part in parts))
-        if not dry_run:
-            store.delete(f"{CACHES}/{encoder}")
+        if size := _swept(store, f"{CACHES}/{encoder}", young, dry_run):
+            found += Cleaned(caches=[encoder], bytes=size)
     return found
 
 
@@ -257,6 +258,16 @@ def _bury(table: Table, named: set[int], limit: datetime, dry_run: bool) -> Clea
         doomed = graves["_rowaddr"].to_numpy().astype(np.uint64)
         table.commit(newest, [], doomed, {RUN: "clean"})
     return Cleaned(tombstones=len(graves))
+
+
+def _swept(store: Store, folder: str, young: datetime, dry_run: bool) -> int:
+    """The bytes of FOLDER, which is gone; 0 where it stays, for somebody may be filling it."""
+    parts = list(_files(store, folder))
+    if any(part.made >= young for part in parts):
+        return 0
+    if not dry_run:
+        store.delete(folder)
+    return sum(part.size for part in parts)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from data.indexes import (
     indexable,
     metric_of,
     nearest,
+    unborn_places,
     vector_bytes,
     vectors_of,
 )
@@ -96,6 +97,20 @@ def test_the_tables_of_a_recipe_are_told_from_those_of_one_with_a_longer_name(
     assert index_names(store) == ["toy-0123456789ab", "toy-two-0123456789ab"]
     assert index_names(store, "toy") == ["toy-0123456789ab"]
     assert index_names(store, "to") == []
+
+
+def test_a_table_that_was_never_committed_is_none_yet(store: Store) -> None:
+    schema = index_schema(pa.float32(), 2, ENCODER)
+    name = index_name("toy", ENCODER)
+    table = index_table(store, name, schema)
+    row = {"key": "k", "digest": "d", "vector": [0.0, 1.0]}
+    staged = table.stage(pa.Table.from_pylist([row], schema=schema))
+    assert store.names(f"indexes/{name}.lance")
+    assert index_names(store) == []
+    assert unborn_places(store, "toy") == {name: f"indexes/{name}.lance"}
+    table.commit(None, staged, np.empty(0, np.uint64), {RUN: "r"})
+    assert index_names(store) == [name]
+    assert unborn_places(store, "toy") == {}
 
 
 def test_a_table_that_is_not_there_names_those_that_are(store: Store) -> None:

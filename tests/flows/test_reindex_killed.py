@@ -12,6 +12,7 @@ from data.store import Store
 from flows.imprint import differences, imprint
 from flows.victim import Run
 from tasks.balance import Ledger
+from tasks.searching.versions import resolve
 from tests.flows.album import TRAIN, Album, balanced, counts, photo
 
 PART = 8
@@ -165,3 +166,21 @@ def test_a_first_night_killed_in_training_takes_it_up_again(bare: Album, tmp_pat
     assert run.killed("train", 0.3)
     ledger = run.to_the_end()
     assert differences(wanted, imprint(run.store, bare.recipe, ledger)) == ()
+
+
+def test_a_first_night_killed_while_it_wrote_the_first_rows_leaves_no_table(
+    bare: Album, tmp_path: Path
+) -> None:
+    for number in range(9):
+        bare.put(f"class{number % 3}/{number}.jpg", photo(number))
+    calm, run = Run(str(bare.path), tmp_path / "calm"), Run(str(bare.path), tmp_path / "killed")
+    undisturbed = calm.to_the_end()
+    shutil.copytree(calm.store.root, run.store.root)
+    for name in ("aliases", "runs", f"indexes/{undisturbed.table}.lance/_versions"):
+        run.store.delete(name)  # Lance's files are there, but no version names them
+    with pytest.raises(ValueError, match=r"choose from production, @prev\."):
+        resolve(run.store, bare.recipe.name, "tonight")
+    ledger = run.to_the_end()
+    wanted = imprint(calm.store, bare.recipe, undisturbed)
+    assert differences(wanted, imprint(run.store, bare.recipe, ledger)) == ()
+    assert (undisturbed.embedded, ledger.embedded) == (9, 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from data.aliases import Alias, Pointer
-from data.indexes import VECTOR, index_table, nearest
+from data.indexes import VECTOR, index_name, index_table, nearest
 from data.lease import Lease, LeaseHeld
 from data.lineage import Lineage, sealed_versions
 from data.manifest import manifest
@@ -190,6 +190,26 @@ def test_the_table_and_descriptors_of_an_encoder_that_is_no_longer_used_go(
     assert not real_world.store.exists(f"indexes/{old}.lance")
     assert not real_world.store.exists(f"descriptors/{cache}")
     assert done.bytes > 0
+    assert real_world.held() == real_world.expected()
+
+
+def test_the_first_rows_of_a_night_that_was_killed_before_its_commit_go(
+    real_world: "World",
+) -> None:
+    nights(real_world, 2)
+    rows = real_world.open().to_table()
+    for recipe in ("toy", "toy-two"):
+        index_table(real_world.store, index_name(recipe, "d" * 64), rows.schema).stage(rows)
+    place = f"indexes/{index_name('toy', 'd' * 64)}.lance"
+    young = clean(real_world.store, "pictures", "toy", RetainPlan(versions=1, days=0))
+    assert young.tables == []
+    dry = clean(real_world.store, "pictures", "toy", ONLY_NEWEST, dry_run=True)
+    assert real_world.store.exists(place)
+    done = clean(real_world.store, "pictures", "toy", ONLY_NEWEST)
+    assert dry.tables == done.tables == [index_name("toy", "d" * 64)]
+    assert done.bytes > 0
+    assert not real_world.store.exists(place)
+    assert real_world.store.exists(f"indexes/{index_name('toy-two', 'd' * 64)}.lance")
     assert real_world.held() == real_world.expected()
 
 
