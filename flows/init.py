@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import fsspec
 
-from data.adapters import DATASETS
+from data.adapters import DATASETS, open_dataset
 from data.adapters.card import Card
 
 IMAGES: Final = frozenset(
@@ -66,20 +66,19 @@ def sniff(source: str) -> Found:
             f"{source} is one file: name a folder, a .csv or .parquet list, or a .tar."
         )
     names = list(islice(_names(fs, path), LOOK))
-    if card := _official(names):
+    doubts = ""
+    for card in _official(names):
+        if why_not := _unread(card.name, root):
+            doubts += f"; not {card.name} in its official layout: {why_not}"
+            continue
         truth = card.labels_in
         labelled = "labels" in card.annotations and (not truth or _holds(names, truth))
         return Found(card.name, root, labelled, f"{card.name} in its official layout")
-    images = [name for name in names if os.path.splitext(name)[1].lower() in IMAGES]
-    if images:
-        classes = _classes(images)
-        if classes:
-            first = ", ".join(sorted(classes)[:3])
-            return Found("folder", root, True, f"a folder of images in classes such as {first}")
-        return Found("folder", root, False, "a folder of images", {"labels": "none"})
-    if any(name.endswith(".tar") for name in names):
-        return Found("tars", root, False, "WebDataset tars")
-    raise ValueError(f"{source} holds no image, no tar and no list among its first {LOOK} names.")
+    if found := _loose(names, root):
+        return found._replace(about=found.about + doubts)
+    raise ValueError(
+        f"{source} holds no image, no tar and no list among its first {LOOK} names{doubts}."
+    )
 
 
 def name_of(source: str) -> str:
@@ -165,11 +164,33 @@ def _names(fs: "fsspec.AbstractFileSystem", path: str, inner: str = "") -> Itera
             walks.popleft()
 
 
-def _official(names: list[str]) -> Card | None:
-    """The card of the dataset whose official layout NAMES give away; None where they do not."""
-    for dataset in DATASETS.values():
-        if any(_holds(names, mark) for mark in dataset.card.marks):
-            return dataset.card
+def _official(names: list[str]) -> list[Card]:
+    """The cards of the datasets whose official layouts NAMES give away, by most marks first."""
+    cards = [dataset.card for dataset in DATASETS.values()]
+    hits = {card.name: sum(_holds(names, mark) for mark in card.marks) for card in cards}
+    found = [card for card in cards if hits[card.name]]
+    return sorted(found, key=lambda card: hits[card.name], reverse=True)
+
+
+def _unread(name: str, root: str) -> str:
+    """Why dataset NAME cannot be read from ROOT; empty where its first picture is found."""
+    try:
+        first = next(iter(open_dataset(name, root, {}).samples()), None)
+    except (OSError, ValueError) as error:
+        return str(error).rstrip(".")
+    return "" if first else f"no picture is in {root}"
+
+
+def _loose(names: list[str], root: str) -> Found | None:
+    """What ROOT holds by its NAMES where they are in nobody's layout; None where nothing is."""
+    images = [name for name in names if os.path.splitext(name)[1].lower() in IMAGES]
+    if classes := _classes(images):
+        first = ", ".join(sorted(classes)[:3])
+        return Found("folder", root, True, f"a folder of images in classes such as {first}")
+    if images:
+        return Found("folder", root, False, "a folder of images", {"labels": "none"})
+    if any(name.endswith(".tar") for name in names):
+        return Found("tars", root, False, "WebDataset tars")
     return None
 
 

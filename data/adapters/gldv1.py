@@ -79,7 +79,7 @@ class Gldv1(Columnar):
         layout="train.csv, index.csv and test.csv in the root; the pictures as ID.jpg or "
         "a/b/c/ID.jpg in train, index and test, in images, or anywhere under the root. For the "
         "option boxes also boxes_split1.csv and boxes_split2.csv.",
-        marks=("boxes_split[12].csv",),
+        marks=("boxes_split[12].csv", "index.csv"),
         verified="miniature",
         proof="Lists and folders in the layout of the challenge, with a part of the pictures.",
         traps=(

@@ -93,7 +93,7 @@ class Pix2Pix(Columnar):
         layout="The .tar.gz of one set as it was downloaded, or the folder that is in it, with "
         "train and val. The splits count the shoes; "
         "handbags are 138,567 and 200 pairs.",
-        marks=("edges2shoes*", "edges2handbags*"),
+        marks=("edges2shoes*", "edges2handbags*", "*_AB.jpg"),
         verified="part of the real files",
         proof="400 real pairs of both sets, whose halves lie the other way round: each half "
         "against the pixels of the file, and its digest.",

@@ -77,7 +77,7 @@ class SvhnFull(Columnar):
         ),
         layout="The .tar.gz in the root, or the folders train, test and extra that are in them; "
         "splits: [train, test] in a recipe does without extra.",
-        marks=("digitStruct.mat",),
+        marks=("digitStruct.mat", "train.tar.gz", "test.tar.gz"),
         verified="miniature",
         proof="Archives of its layout that the tests write, digitStruct.mat by h5py as MATLAB lays "
         "it out. No real file could be had.",

@@ -42,7 +42,7 @@ class TuBerlin(Columnar):
             ),
         ),
         layout="sketches_png.zip as it was downloaded, or the folder png that is in it.",
-        marks=(ZIP,),
+        marks=(ZIP, "filelist.txt"),
         verified="miniature",
         proof="Sketches in the documented layout, in a folder and in the zip.",
         traps=(

@@ -16,6 +16,7 @@ from data.taxonomy import Retrieval
 ALL: Final = "all"
 EACH: Final = 4
 """Photographs of a thing, one after the other."""
+FIRST: Final = "ukbench00000.jpg"
 
 _NAME: Final = re.compile(r"ukbench(\d{5})\.jpg")
 
@@ -23,8 +24,9 @@ _NAME: Final = re.compile(r"ukbench(\d{5})\.jpg")
 class UkBench(Columnar):
     """Things photographed from four sides; each picture asks for the four of its thing.
 
-    The root is, or holds, the folder ``full`` or ``ukbench.zip``, which is read in place:
-    ``full/ukbench00000.jpg`` to ``ukbench10199.jpg``, 640x480. Pictures 0 to 3 show one thing, 4 to
+    The root holds the pictures, as the folder ``full`` does, or is or holds that folder or
+    ``ukbench.zip``, which is read in place: ``full/ukbench00000.jpg`` to ``ukbench10199.jpg``,
+    640x480. Pictures 0 to 3 show one thing, 4 to
     7 the next: the label is the number divided by four. The key is the name.
     """
 
@@ -46,8 +48,8 @@ class UkBench(Columnar):
                 holds="all pictures",
             ),
         ),
-        layout="ukbench.zip as it was downloaded, or the folder full that is in it.",
-        marks=("ukbench.zip", "ukbench0*.jpg"),
+        layout="ukbench.zip as it was downloaded, or the pictures of the folder full in it.",
+        marks=("ukbench.zip", FIRST),
         verified="part of the real files",
         proof="The first 56 real photographs, of 14 things, in the folder and in a zip.",
         traps=(
@@ -60,11 +62,11 @@ class UkBench(Columnar):
         """The photographs in the order of their numbers.
 
         Raises:
-            FileNotFoundError: neither folder nor zip is there.
+            FileNotFoundError: neither folder, zip nor the first picture is there.
             ValueError: a picture has another name, or the zip is damaged; names it.
         """
         root = self.root.removesuffix("/ukbench.zip").removesuffix("/full")
-        place = place_in(root, "UKBench", "full", "ukbench.zip")
+        place = place_in(root, "UKBench", "full", "ukbench.zip", FIRST).removesuffix(f"/{FIRST}")
         for run in runs_in(place, "full" if place.endswith(".zip") else "", frozenset({"jpg"})):
             things = []
             for key in run.keys:

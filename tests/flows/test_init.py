@@ -1,9 +1,12 @@
 """A source is known for what it is, and the recipe written for it is one that can be run."""
 
 import io
+import shutil
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -13,6 +16,22 @@ import pytest
 from data.adapters import DATASETS, open_dataset
 from flows import init
 from flows.recipe import Recipe
+from tests.data.miniatures import MINIATURES
+
+
+def mirflickr1m_zipped(root: Path, draw: Callable[..., bytes]) -> dict[str, Any]:
+    """The miniature in ten zips, as it is downloaded; as folders it is a folder like any other."""
+    options = MINIATURES["mirflickr1m"][1](root, draw)
+    for path in sorted((root / "images").rglob("*.jpg")):
+        with zipfile.ZipFile(root / f"images{int(path.stem) // 100_000}.zip", "a") as out:
+            out.write(path, path.relative_to(root))
+    shutil.rmtree(root / "images")
+    return options
+
+
+LAYOUTS = {name: place for name, place in MINIATURES.items() if DATASETS[name].card.marks} | {
+    "mirflickr1m": ("home", mirflickr1m_zipped)
+}
 
 
 def test_class_folders_make_a_supervised_recipe(
@@ -60,24 +79,58 @@ def test_lists_are_labelled_where_a_column_says_so(tmp_path: Path, label: str) -
         assert "path" in found.about
 
 
-def test_tars_and_cifar10_are_known_by_their_names(tmp_path: Path) -> None:
+def test_tars_are_known_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "tars").mkdir()
     with tarfile.open(tmp_path / "tars/000.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("a.jpg"), io.BytesIO())
     assert init.sniff(str(tmp_path / "tars")).adapter == "tars"
     assert init.sniff(str(tmp_path / "tars/000.tar")).adapter == "tars"
-    (tmp_path / "cifar/cifar-10-batches-py").mkdir(parents=True)
-    (tmp_path / "cifar/cifar-10-batches-py/batches.meta").write_bytes(b"")
-    assert init.sniff(str(tmp_path / "cifar")).adapter == "cifar10"
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_an_official_layout_is_known_by_its_names(
+    tmp_path: Path, draw: Callable[..., bytes], name: str
+) -> None:
+    below, make = LAYOUTS[name]
+    assert make(tmp_path / below, draw) == {}
+    found = init.sniff(str(tmp_path / below))
+    assert (found.adapter, found.root) == (name, str(tmp_path / below))
+
+
+def test_names_of_an_official_layout_alone_do_not_make_one(
+    tmp_path: Path, draw: Callable[..., bytes]
+) -> None:
+    for number in range(4):
+        for size in ("256x256", "64x64"):
+            (tmp_path / "pics" / size).mkdir(parents=True, exist_ok=True)
+            (tmp_path / "pics" / size / f"{number}.jpg").write_bytes(draw(number))
+    found = init.sniff(str(tmp_path / "pics"))
+    assert (found.adapter, found.labelled) == ("folder", True)
+    assert "not sketchy in its official layout: No Sketchy in" in found.about
+    (tmp_path / "batches.meta").write_bytes(b"")
+    (tmp_path / "cifar").mkdir()
+    (tmp_path / "batches.meta").rename(tmp_path / "cifar/batches.meta")
+    with pytest.raises(ValueError, match=r"no list .* not cifar10 in its official layout: .*batch"):
+        init.sniff(str(tmp_path / "cifar"))
+
+
+def test_loose_pictures_of_ukbench_are_ukbench(tmp_path: Path, draw: Callable[..., bytes]) -> None:
+    for number in range(8):
+        (tmp_path / f"ukbench{number:05d}.jpg").write_bytes(draw(number))
+    found = init.sniff(str(tmp_path))
+    assert (found.adapter, found.labelled) == ("ukbench", True)
+    source = open_dataset(found.adapter, found.root, {})
+    assert [sample.labels for sample in source.samples()] == [("0",)] * 4 + [("1",)] * 4
 
 
 def test_labels_that_lie_in_a_file_of_their_own_are_there_where_that_file_is(
-    tmp_path: Path,
+    tmp_path: Path, draw: Callable[..., bytes]
 ) -> None:
-    (tmp_path / "images0.zip").write_bytes(b"")
-    assert init.sniff(str(tmp_path))[:3] == ("mirflickr1m", str(tmp_path), False)
-    (tmp_path / "IND_clusters.txt").write_text("1 2\n")
-    assert init.sniff(str(tmp_path))[:3] == ("mirflickr1m", str(tmp_path), True)
+    root = tmp_path / "home"
+    mirflickr1m_zipped(root, draw)
+    assert init.sniff(str(root))[:3] == ("mirflickr1m", str(root), False)
+    (root / "IND_clusters.txt").write_text("0 1\n")
+    assert init.sniff(str(root))[:3] == ("mirflickr1m", str(root), True)
 
 
 def test_a_bucket_is_looked_into_by_its_url(draw: Callable[..., bytes], tmp_path: Path) -> None:
