@@ -7,11 +7,12 @@ import lance
 import pyarrow.compute as pc
 
 from data.aliases import Pointer
-from data.indexes import index_table
+from data.indexes import encoder_of, index_table
 from data.lineage import Lineage, lineage_of
 from data.manifest import LIVE, QUARANTINED, REMOVED, manifest, row
 from data.plan import Plan
 from data.store import Store
+from tasks.drift import learned
 
 SUGGESTED: Final = 3
 LOOKED_THROUGH: Final = 200_000
@@ -26,7 +27,8 @@ class Explanation(Plan):
         found: whether search, in the version asked about, finds it.
         why: the answer in a sentence.
         manifest: its row now, without what is empty: digest, size, shard, offset, state, ...
-        index: its row in the index version, with the version, encoder, run and code that made it.
+        index: its row in the index version, with the version, encoder, run and code that made it;
+            where the version holds learned codes, ``descriptor`` says whether this row is one.
         same_bytes: other live keys with the very same bytes.
         suggestions: keys that are spelt alike, where this one is not known.
     """
@@ -88,7 +90,19 @@ def _indexed(
         return None, lineage
     made = {"encoder", "dataset_version", "run", "code", "created", "pin"}
     said = lineage.model_dump(include=made) if lineage else {}
+    said |= _learned(store, version, rows[0]["digest"])
     return {**(_filled(rows[0]) or {}), "version": str(pointer), **said}, lineage
+
+
+def _learned(store: Store, version: lance.LanceDataset, digest: str) -> dict[str, str]:
+    """Whether the row of DIGEST is a code that was learned itself, where VERSION has such rows."""
+    codes, damaged = learned(store, version, encoder_of(version.schema))
+    if damaged:
+        return {"descriptor": f"unknown: {damaged[0]} is lost or damaged, see `nightjar verify`"}
+    if codes is None:
+        return {}
+    known = bool(codes.known([digest])[0])
+    return {"descriptor": "a code learned from its labels" if known else "made by the network"}
 
 
 def _why(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data.aliases import Alias
 from data.indexes import codes_of, index_table
 from data.protocols import Pick, Protocol
 from data.store import Store
@@ -15,6 +16,7 @@ from models.learned_codes import LearnedCodes
 from tasks.drift import unlike
 from tasks.duplicates import duplicates
 from tasks.encoders import codes_name, learned_codes, spec_at
+from tasks.explain import explain
 from tasks.measuring.named import measured
 from tasks.measuring.plan import EvaluatePlan
 from tasks.measuring.queries import holding, network_queries, picked
@@ -62,6 +64,15 @@ def held(album: Album) -> set[str]:
     return found
 
 
+def said_of(album: Album, key: str) -> dict[str, Any]:
+    """What `nightjar explain` says of the row of KEY in production."""
+    found = explain(
+        album.store, "toy", album.recipe.dataset, key, Alias(album.store, "toy").current()
+    )
+    assert found.index is not None
+    return found.index
+
+
 def test_learned_codes_stand_in_the_index_and_others_come_from_the_network(learned: Album) -> None:
     first, names = learned.lineage(), set(learned.names())
     assert held(learned) == names
@@ -75,6 +86,10 @@ def test_learned_codes_stand_in_the_index_and_others_come_from_the_network(learn
     assert (ledger.added, learned.lineage().encoder) == (1, encoder)
     assert held(learned) == names
     assert len(learned.rows()) == 25
+
+    told = {key: said_of(learned, key)["descriptor"] for key in learned.rows()}
+    wanted = dict.fromkeys(names, "a code learned from its labels")
+    assert told == wanted | {"class1/new.jpg": "made by the network"}
 
     gone = "class2/002.jpg"
     (learned.root / gone).unlink()
@@ -98,6 +113,7 @@ def test_a_code_that_was_meddled_with_is_found_and_nothing_is_described_by_it(
     learned.put("class1/new.jpg", photo(100))
     found = learned.verified()
     assert (found.ok, found.codes) == (False, (name,))
+    assert said_of(learned, "class1/001.jpg")["descriptor"].startswith(f"unknown: {name} is lost")
     rows = learned.rows()
     with pytest.raises(Exception, match=r"is not what encoder .* names"):
         learned.night()
