@@ -51,7 +51,8 @@ class Table:
 
     def exists(self) -> bool:
         """Whether a version has ever been committed."""
-        return bool(self.store.names(f"{self.name}/_versions"))
+        beside = self.store.names(f"{self.name}/_versions")  # a killed commit leaves .manifest#1
+        return any(name.endswith(".manifest") for name in beside)
 
     def open(self, version: int | str | None = None) -> lance.LanceDataset:
         """The table as it stood at VERSION (a number or a tag), or as it stands now.

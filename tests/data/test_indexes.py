@@ -107,6 +107,8 @@ def test_a_table_that_was_never_committed_is_none_yet(store: Store) -> None:
     staged = table.stage(pa.Table.from_pylist([row], schema=schema))
     assert store.names(f"indexes/{name}.lance")
     assert index_names(store) == []
+    store.write(f"indexes/{name}.lance/_versions/18446744073709551614.manifest#1", b"cut")
+    assert index_names(store) == []
     assert unborn_places(store, "toy") == {name: f"indexes/{name}.lance"}
     table.commit(None, staged, np.empty(0, np.uint64), {RUN: "r"})
     assert index_names(store) == [name]
