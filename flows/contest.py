@@ -31,6 +31,9 @@ BUDGETS: Final[Mapping[Budget, Words]] = {
 BITS: Final = {"descriptor": "binary", "dimensions": 48}
 NUMBERS: Final = {"descriptor": "real_valued", "dimensions": 64}
 
+ALONE: Final = {"supervision": "unsupervised", "method": "reconstruction"}
+"""What the network adds is all that teaches."""
+
 UNTRAINED: Final = {"supervision": "self_supervised", "epochs": 0}
 PIXEL_BITS: Final = {**BITS, "pretrained": "pixels", "supervision": "unsupervised", "method": "itq"}
 PIXEL_PCA: Final = {
@@ -46,7 +49,7 @@ class Row(Plan):
 
     Args:
         axis: of which the word is.
-        word: the word; of a descriptor perhaps with the way of pooling.
+        word: the word; perhaps with the way of pooling, or the kind of network.
         train: the words of the recipe that the row is about.
         against: what it is held against, by name: the words that differ from `train`, or all of
             them where it is a floor.
@@ -155,6 +158,13 @@ ROWS: Final = (
     _row(
         "network",
         Network.GAN,
+        "without its adversary",
+        {**BITS, **ALONE, "network": "gan", "options": {"kind": "adversarial_code"}},
+        {"without its adversary": {"options": {"kind": "adversarial_code", "adversary": 0.0}}},
+    ),
+    _row(
+        "network",
+        f"{Network.GAN}-bingan",
         "without its adversary",
         {**BITS, "supervision": "self_supervised", "network": "gan"},
         {"without its adversary": {"term": 0.0}},
