@@ -159,14 +159,19 @@ ROWS: Final = (
         "network",
         Network.GAN,
         "without its adversary",
-        {**BITS, **ALONE, "network": "gan", "options": {"kind": "adversarial_code"}},
-        {"without its adversary": {"options": {"kind": "adversarial_code", "adversary": 0.0}}},
+        {**BITS, **ALONE, "network": "gan"},
+        {"without its adversary": {"options": {"adversary": 0.0}}},
     ),
     _row(
         "network",
         f"{Network.GAN}-bingan",
         "without its adversary",
-        {**BITS, "supervision": "self_supervised", "network": "gan"},
+        {
+            **BITS,
+            "supervision": "self_supervised",
+            "network": "gan",
+            "options": {"kind": "bingan"},
+        },
         {"without its adversary": {"term": 0.0}},
     ),
     _row(

@@ -106,9 +106,10 @@ NETWORKS: Final[Mapping[Network, Build]] = {
         channels=4,
     ),
     Network.GAN: Build(
-        about="A convolutional encoder that tells pictures from those of a generator, or whose "
-        "codes a critic tells from those of a coin.",
-        cite="Zieba, Semberecki, El-Gaaly, Trzcinski, BinGAN: Learning Compact Binary Descriptors "
+        about="A convolutional encoder whose codes a critic tells from those of a coin, or that "
+        "tells pictures from those of a generator.",
+        cite="Makhzani, Shlens, Jaitly, Goodfellow, Frey, Adversarial Autoencoders, 2016; "
+        "Zieba, Semberecki, El-Gaaly, Trzcinski, BinGAN: Learning Compact Binary Descriptors "
         "with a Regularized GAN, 2018",
         load=_gan,
         options=GanOptions,

@@ -17,7 +17,7 @@ LATENT = 64
 
 
 class GanEncoder(ConvolutionalEncoder):
-    """A discriminator that is an encoder, or an encoder whose codes a discriminator judges.
+    """An encoder whose codes a discriminator judges, or a discriminator that is an encoder.
 
     Which, says `kind`; generator and critic are part of the term alone, and so is the spectral norm
     that keeps the critic steady: the encoder's file is that of a `ConvolutionalEncoder`.

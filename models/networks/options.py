@@ -27,10 +27,10 @@ class AutoencoderOptions(Plan):
 class GanOptions(Plan):
     """Who plays against the encoder, and for what."""
 
-    kind: Literal["bingan", "adversarial_code"] = Field(
-        default="bingan",
-        description="the encoder tells drawn pictures from real ones; or a critic its codes from "
-        "those of a coin (or of the sphere)",
+    kind: Literal["adversarial_code", "bingan"] = Field(
+        default="adversarial_code",
+        description="a critic tells its codes from those of a coin (or of the sphere); or the "
+        "encoder tells drawn pictures from real ones",
     )
     side: Side = Field(default=32, description="of the pictures that are drawn, pixels")
     adversary: float = Field(default=0.1, ge=0, description="weight of the encoder's own game")

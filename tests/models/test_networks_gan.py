@@ -16,8 +16,8 @@ from tests.models.games import Silent, built, learned, patterns, settled, term_o
 
 BINARY, REAL = DescriptorType.BINARY, DescriptorType.REAL_VALUED
 BOTH = pytest.mark.parametrize("descriptor", [BINARY, REAL])
-ALONE = {"dmr": 0.0, "bre": 0.0, "side": 16}
-"""No regularisers: the game and nothing else."""
+ALONE: dict[str, Any] = {"kind": "bingan", "dmr": 0.0, "bre": 0.0, "side": 16}
+"""BinGAN without regularisers: the game and nothing else."""
 
 
 def gan(descriptor: DescriptorType = BINARY, **said: Any) -> Encoder:
@@ -63,7 +63,7 @@ def test_what_the_encoder_plays_for_moves_it_and_its_critic_but_not_the_generato
 
 def test_drawn_pictures_are_not_counted_by_the_encoder() -> None:
     for size in (16, 40):  # as they are, and brought down to what the generator draws
-        encoder = gan(side=16)
+        encoder = gan(kind="bingan", side=16)
         seen = views(encoder, size)
         before = {name: value.clone() for name, value in encoder.named_buffers()}
         term_of(encoder)(encoder, seen)
@@ -72,7 +72,7 @@ def test_drawn_pictures_are_not_counted_by_the_encoder() -> None:
 
 
 def test_large_views_play_at_the_size_that_is_drawn() -> None:
-    encoder, sizes = gan(side=16), []
+    encoder, sizes = gan(kind="bingan", side=16), []
     seen = views(encoder, 40)
     encoder.get_submodule("stem").register_forward_pre_hook(
         lambda _, given: sizes.append(given[0].shape[2])
@@ -87,9 +87,7 @@ def test_a_critic_of_codes_and_the_encoder_do_not_move_each_other(
 ) -> None:
     found = []
     for adversary in (0.0, 2.0):
-        encoder = gan(
-            descriptor, kind="adversarial_code", adversary=adversary, reconstruction=0.0, side=16
-        )
+        encoder = gan(descriptor, adversary=adversary, reconstruction=0.0, side=16)
         term = term_of(encoder)
         assert isinstance(term, AdversarialCode)
         term(encoder, views(encoder)).backward()
@@ -119,10 +117,11 @@ def test_no_player_wins_so_far_that_numbers_are_lost(kind: str) -> None:
     assert all(torch.isfinite(value).all() for value in encoder.state_dict().values())
 
 
-def test_a_code_that_is_played_for_is_worth_more_than_one_that_is_not() -> None:
+@pytest.mark.parametrize("kind", ["bingan", "adversarial_code"])
+def test_a_code_that_is_played_for_is_worth_more_than_one_that_is_not(kind: str) -> None:
     images, _ = patterns(192, seed=0)
     asked, kinds = patterns(240, seed=1)
-    untrained = worth(settled(gan(side=16), images), asked, kinds, 80)
-    trained = gan(side=16)
+    untrained = worth(settled(gan(kind=kind, side=16), images), asked, kinds, 80)
+    trained = gan(kind=kind, side=16)
     learned(trained, Silent(Lesson(16, BINARY)), images, None, steps=50, batch=32)
     assert worth(trained, asked, kinds, 80) > untrained

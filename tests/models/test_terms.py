@@ -14,7 +14,7 @@ from tests.models.games import CPU, Silent, built, term_of, views
 
 ADDING = [word for word in sorted(NETWORKS) if NETWORKS[word].term]
 SAID: list[tuple[Network, dict[str, Any]]] = [(word, {}) for word in ADDING]
-SAID += [(Network.GAN, {"kind": "adversarial_code"}), (Network.AUTOENCODER, {"noise": 0.2})]
+SAID += [(Network.GAN, {"kind": "bingan"}), (Network.AUTOENCODER, {"noise": 0.2})]
 
 TARGETS = torch.eye(4).repeat_interleave(2, dim=0)
 """Of eight pictures, two of each class: some terms ask who is alike."""

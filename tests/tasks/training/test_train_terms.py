@@ -14,9 +14,9 @@ from tests.tasks.training.courses import plan
 NETWORKS: list[dict[str, Any]] = [
     {"network": "autoencoder", "options": {"side": 16}},
     {"network": "gan", "options": {"side": 16}},
-    {"network": "gan", "options": {"side": 16, "kind": "adversarial_code"}},
+    {"network": "gan", "options": {"side": 16, "kind": "bingan"}},
 ]
-EACH = pytest.mark.parametrize("said", NETWORKS, ids=["autoencoder", "bingan", "adversarial_code"])
+EACH = pytest.mark.parametrize("said", NETWORKS, ids=["autoencoder", "adversarial_code", "bingan"])
 
 
 class Killed(BaseException):
