@@ -272,7 +272,8 @@ SOME_LABELS: Final[Mapping[str, Method]] = {
 
 CLUSTERS: Final[Mapping[str, Method]] = {
     "deepcluster": Method(
-        about="Features point at their cluster; before each epoch k-means finds new ones.",
+        about="Features point at their cluster; before each epoch k-means finds new ones, the "
+        "first ones among the pixels where the encoder is new.",
         cite="Caron, Bojanowski, Joulin, Douze, Deep Clustering for Unsupervised Learning "
         "of Visual Features, 2018",
     ),

@@ -5,17 +5,15 @@ from typing import Final
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from models import losses
 from models.neighbours import NOBODY, mutual_neighbours, reduced, walked
 from models.networks.base import Encoder, Views
 from models.supervision.base import Gallery, Lesson, Rows
 from models.supervision.constants import Constants
+from models.supervision.source import Shrunk
 from models.supervision.twins import CIBHash, Twins
 
-SIDE: Final = 16
-"""To that many pixels a side pictures are shrunk, to be compared."""
 DIMENSIONS: Final = 64
 """Principal directions by which they are compared."""
 NEAREST: Final = 10
@@ -25,19 +23,6 @@ STEPS: Final = 5
 MOST: Final = 100_000
 """Of so many pictures, drawn by the seed, neighbours are looked for where there are more: comparing
 all with all takes the square of them. Of the others two views are what is alike."""
-
-
-def shrunk(images: torch.Tensor) -> torch.Tensor:
-    """IMAGES (B, 3, H, W) as they are, `SIDE` pixels a side, (B, F)."""
-    return functional.adaptive_avg_pool2d(images.float(), SIDE).flatten(1)
-
-
-class Shrunk(Encoder):
-    """No network: what it pools are the pixels, `shrunk`."""
-
-    def pooled(self, images: torch.Tensor) -> torch.Tensor:
-        """The pixels of IMAGES, (B, F)."""
-        return shrunk(images)
 
 
 class Mutual(nn.Module):

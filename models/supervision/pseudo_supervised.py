@@ -15,6 +15,7 @@ from models.supervision.anchors import Anchors
 from models.supervision.base import Batch, Gallery, Lesson, Supervision, Taught
 from models.supervision.constants import chosen
 from models.supervision.methods import CLUSTERS
+from models.supervision.source import Shrunk
 
 ALONE: Final = -1
 """The cluster of a picture that is in none: it cannot be decoded, or was not looked at yet."""
@@ -24,15 +25,17 @@ class PseudoSupervised(Supervision):
     """Features point at their cluster, and the clusters are found anew as they get better.
 
     By "deepcluster" k-means finds them before each epoch among all pictures (Caron et al., "Deep
-    Clustering for Unsupervised Learning of Visual Features", 2018); by "swav" each step finds those
-    of its own views (Caron et al., "SwAV", 2020). There are as many as the lesson says, or else the
-    square root of the number of pictures, rounded.
+    Clustering for Unsupervised Learning of Visual Features", 2018), the first ones by the pixels
+    where the encoder has not learned before: what it makes of a picture then says less. By "swav"
+    each step finds those of its own views (Caron et al., "SwAV", 2020). There are as many as the
+    lesson says, or else the square root of the number of pictures, rounded.
     """
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
         self.changes = lesson.changes
         self.seed, self.binary = lesson.seed, lesson.binary
+        self.pretrained = lesson.pretrained
         wanted = lesson.clusters or round(lesson.pictures**0.5)
         self.clusters = max(2, min(wanted, lesson.pictures))
         self.swaps = lesson.method == "swav"
@@ -54,11 +57,16 @@ class PseudoSupervised(Supervision):
             return
         pooled = gallery.pooled(encoder)
         good = pooled.abs().sum(dim=1) > 0
-        points = functional.normalize(pooled[good])  # (n, F)
-        found = kmeans(points, min(self.clusters, len(points)), self.seed + epoch)
+        pooled = functional.normalize(pooled[good])  # (n, F)
+        points = pooled
+        if epoch == 0 and not self.pretrained:
+            points = functional.normalize(gallery.pooled(Shrunk())[good])
+        count = min(self.clusters, len(points))
+        labels = kmeans(points, count, self.seed + epoch).labels
         self.cluster.fill_(ALONE)
-        self.cluster[good.to(self.cluster.device)] = found.labels.to(self.cluster)
-        self.anchors.move(_finished(encoder, found.centres.to(self.cluster.device)))
+        self.cluster[good.to(self.cluster.device)] = labels.to(self.cluster)
+        centres = _centres(pooled, labels, count)
+        self.anchors.move(_finished(encoder, centres.to(self.cluster.device)))
 
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on changed pictures of BATCH."""
@@ -103,6 +111,12 @@ def _together(cluster: torch.Tensor) -> torch.Tensor:
     """Which pictures are in the same CLUSTER (B,), each of them with itself, (B, B) bool."""
     same = (cluster == cluster[:, None]) & (cluster != ALONE)
     return same | torch.eye(len(cluster), dtype=torch.bool, device=cluster.device)
+
+
+def _centres(points: torch.Tensor, labels: torch.Tensor, count: int) -> torch.Tensor:
+    """The means (count, F) of POINTS (n, F) by their LABELS (n,); zeros for a label of none."""
+    sums = points.new_zeros(count, points.shape[1]).index_add_(0, labels, points)
+    return sums / torch.bincount(labels, minlength=count).clamp_min(1)[:, None]
 
 
 def _finished(encoder: Encoder, pooled: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,8 @@ from models.networks.base import Encoder, Head
 from models.supervision.base import Batch, Gallery, Lesson, Rows, Supervision, Taught
 from models.supervision.constants import Constants, chosen
 from models.supervision.methods import STRUCTURE
-from models.supervision.mutual import Mutual, shrunk
+from models.supervision.mutual import Mutual
+from models.supervision.source import shrunk
 from models.supervision.teacher import Teacher
 from models.whitening import Projection
 

@@ -12,7 +12,8 @@ from models.neighbours import NOBODY, mutual_neighbours, reduced
 from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision import mutual
 from models.supervision.base import Batch
-from models.supervision.mutual import Mutual, shrunk
+from models.supervision.mutual import Mutual
+from models.supervision.source import shrunk
 from models.supervision.unsupervised import Unsupervised
 from tests.models.lessons import COUNT, Shown, batch, lesson, some, tinted
 

@@ -16,6 +16,7 @@ from models.networks.base import Encoder
 from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision.base import Batch, Lesson, Rows
 from models.supervision.pseudo_supervised import PseudoSupervised
+from models.supervision.source import shrunk
 from tests.models.formulas import cosine, mean, softmax
 from tests.models.lessons import COUNT, CPU, Shown, batch, lesson, precision, some
 
@@ -76,12 +77,38 @@ def test_clusters_are_those_of_unit_vectors_and_anchors_stand_at_their_centres(
     for name, value in learned.state_dict().items():
         assert torch.equal(value, before[name]), name
     with torch.no_grad():
-        centres = learned.eval().finished(found.centres)
+        means = torch.stack([points[found.labels == cluster].mean(dim=0) for cluster in range(4)])
+        centres = learned.eval().finished(means)
     aside = centres - centres.mean(dim=0)
     wanted = (
         torch.where(aside < 0, -1.0, 1.0) if descriptor is BINARY else functional.normalize(aside)
     )
     assert torch.allclose(teacher.anchors.anchors, wanted, atol=1e-5)
+
+
+@TWO
+def test_the_first_clusters_are_those_of_the_pixels_until_the_encoder_knows_more(
+    descriptor: DescriptorType,
+) -> None:
+    learned, told = encoder(), batch(0, COUNT)
+    by_pixels = kmeans(functional.normalize(shrunk(told.images)), 4, seed=0).labels
+    pooled = functional.normalize(Shown(told).pooled(learned).clone())
+    by_encoder = kmeans(pooled, 4, seed=0).labels
+    assert not torch.equal(by_pixels, by_encoder)
+    teacher = PseudoSupervised(lesson(descriptor))
+    teacher.before_epoch(0, learned, Shown(told))
+    assert torch.equal(teacher.cluster, by_pixels)
+    with torch.no_grad():
+        means = torch.stack([pooled[by_pixels == cluster].mean(dim=0) for cluster in range(4)])
+        centres = learned.eval().finished(means)
+    aside = centres - centres.mean(dim=0)
+    side = (
+        torch.where(aside < 0, -1.0, 1.0) if descriptor is BINARY else functional.normalize(aside)
+    )
+    assert torch.allclose(teacher.anchors.anchors, side, atol=1e-5)
+    teacher = PseudoSupervised(replace(lesson(descriptor), pretrained=True))
+    teacher.before_epoch(0, learned, Shown(told))
+    assert torch.equal(teacher.cluster, by_encoder)
 
 
 @TWO
@@ -170,7 +197,8 @@ def test_clusters_come_to_be_the_classes_and_find_more(descriptor: DescriptorTyp
         for seed in (1, 2):
             learned = encoder(seed)
             floors.append(precision(learned, asked, binary))
-            teacher = PseudoSupervised(replace(lesson(descriptor), clusters=8, seed=seed))
+            said = replace(lesson(descriptor), clusters=8, seed=seed, pretrained=True)
+            teacher = PseudoSupervised(said)  # whose clusters are the encoder's from the first on
             learner = Learner(learned, teacher, Schedule("adamw", 5e-3, 0.05, 4, 32), CPU)
             alike = []
             for epoch in range(5):
