@@ -17,7 +17,7 @@ from models.descriptors.base import Storage
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS, Annotation
 
-Whitening = Literal["none", "pca", "learned"]
+Whitening = Literal["none", "pca", "half_pca", "learned"]
 """What is put after the training into the place of a head."""
 
 PARTS: Final = 16
@@ -157,7 +157,7 @@ def check_whitening(
     if whitening == "learned" and "labels" not in SUPERVISIONS[supervision].needs:
         raise ValueError(
             f"whitening: learned asks which pictures share a class, and {supervision} looks at no "
-            "labels: choose whitening: pca, or a supervision that needs labels."
+            "labels: choose whitening: pca or half_pca, or a supervision that needs labels."
         )
 
 

@@ -61,16 +61,21 @@ class Whitening(nn.Module):
 
 
 def pca_whitening(
-    features: torch.Tensor, dimensions: int | None = None, epsilon: float = EPSILON
+    features: torch.Tensor,
+    dimensions: int | None = None,
+    epsilon: float = EPSILON,
+    power: float = 1.0,
 ) -> Projection:
     """What gives FEATURES (N, D) variance 1 in each of their D' principal directions.
 
     Jégou and Chum, "Negative Evidences and Co-occurrences in Image Retrieval: the Benefit of PCA
-    and Whitening", 2012.
+    and Whitening", 2012. Where most directions are kept, the last of them are noise, and less
+    power leaves them less than an equal say: variances v become v^(1 - power).
 
     Args:
         features: of training images.
         dimensions: D'; all of them if None.
+        power: 1 whitens, 0 only turns.
         epsilon: share of the greatest variance that is added to all, so that directions in which
             nothing varies are not blown up; 0 only where there are none.
 
@@ -78,7 +83,7 @@ def pca_whitening(
         ValueError: DIMENSIONS is not from 1 to D.
     """
     mean, variances, directions = principal(features, dimensions)
-    scales = (variances + epsilon * (float(variances[0]) or 1.0)).rsqrt()
+    scales = (variances + epsilon * (float(variances[0]) or 1.0)) ** (-power / 2)
     return Projection(mean.to(features), (scales[:, None] * directions).to(features))
 
 

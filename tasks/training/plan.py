@@ -98,8 +98,8 @@ class TrainPlan(Plan):
     )
     whitening: Whitening = Field(
         default="none",
-        description="after training, in the place of the head; learned: from labels; of an "
-        "aggregated descriptor none means learned where labels are seen, else pca",
+        description="after training, in the place of the head; learned: from labels; half_pca: "
+        "half as strong; aggregated, none means learned where labels are seen, else pca",
     )
     split: str | None = Field(
         default=None, description='to train on; none: "train" where there is one, else everything'

@@ -46,8 +46,9 @@ def whiten(
     Args:
         encoder: trained.
         pooled: (N, F) what it makes of the pictures it learned from; a row of zeros is a bad one.
-        kind: "pca", or "learned" from pairs of pictures of one class; "none" of a head that only
-            whitens: learned where `ENOUGH` pictures have a partner, else pca.
+        kind: "pca", or "half_pca" with half its power, or "learned" from pairs of pictures of one
+            class; "none" of a head that only whitens: learned where `ENOUGH` pictures have a
+            partner, else pca.
         labels: of those pictures, where they are looked at.
         seed: of the choice of pairs.
 
@@ -65,12 +66,12 @@ def whiten(
                 "fewer dimensions than there are pictures."
             )
     pairs = np.empty((0, 2), np.int64)
-    if labels is not None and kind != "pca":
+    if labels is not None and kind in ("learned", "none"):
         pairs = matching(labels.at(good.numpy()).first, seed)
     if kind == "learned" or len(np.unique(pairs)) >= ENOUGH * pooled.shape[1]:
         head.fix(*learned_whitening(pooled, torch.from_numpy(pairs), dimensions))
     else:
-        head.fix(*pca_whitening(pooled, dimensions))
+        head.fix(*pca_whitening(pooled, dimensions, power=0.5 if kind == "half_pca" else 1.0))
     encoder.dimensions = dimensions
 
 

@@ -35,6 +35,16 @@ def covariance(rows: list[list[float]]) -> list[list[float]]:
     ]
 
 
+@given(st.floats(0, 1))
+def test_less_power_leaves_the_variances_a_part_of_their_say(power: float) -> None:
+    rows = features(0)
+    _, variances, _ = principal(rows)
+    seen = pca_whitening(rows, epsilon=0, power=power)(rows)
+    covariance = torch.cov(seen.T, correction=0)
+    wanted = torch.diag(variances ** (1 - power)).to(covariance)
+    torch.testing.assert_close(covariance, wanted, rtol=1e-3, atol=1e-4)
+
+
 def test_pca_whitening_gives_every_direction_variance_1() -> None:
     white = pca_whitening(features(0), epsilon=0)(features(0))
     assert np.array(covariance(white.tolist())) == pytest.approx(np.eye(6), abs=1e-9)

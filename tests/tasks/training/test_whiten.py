@@ -15,6 +15,7 @@ from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Gallery, Lesson
 from models.supervision.supervised import Supervised
+from models.whitening import principal
 from tasks.training import train
 from tasks.training.everything import Everything
 from tasks.training.group import Group
@@ -53,6 +54,19 @@ def test_principal_components_are_white(
     assert covariance[:4, :4].diag().numpy() == pytest.approx(1, abs=1e-2)
     unwhite = train.train(store, "toy", version, wanted.model_copy(update={"whitening": "none"}))
     assert unwhite != digest
+
+
+def test_half_the_power_leaves_standard_deviations(store: Store, version: int) -> None:
+    wanted = plan(epochs=0, whitening="half_pca", dimensions=8)
+    digest = train.train(store, "toy", version, wanted)
+    encoder = load_encoder(store, digest).encoder
+    with torch.no_grad():
+        before = pooled(store, version, digest, wanted)
+        seen = encoder.head(before)
+    deviations = principal(before, 8)[1].sqrt()
+    found = torch.cov(seen.T, correction=0)
+    assert found.diag()[:4].numpy() == pytest.approx(deviations[:4].numpy(), rel=0.05)
+    assert (found - found.diag().diag()).abs().max() < 0.02 * float(deviations[0])
 
 
 def test_differences_of_matching_pictures_are_white(store: Store, draw: Draw) -> None:
