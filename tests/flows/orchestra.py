@@ -110,6 +110,11 @@ class Orchestra:
         """The flow runs of DEPLOYMENT whose state has one of NAMES."""
         return [run for run in self.runs(deployment) if run["state_name"] in names]
 
+    def unfinished(self, deployment: str) -> list[dict[str, Any]]:
+        """The flow runs of DEPLOYMENT that are still to end."""
+        ended = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
+        return [run for run in self.runs(deployment) if run["state_type"] not in ended]
+
     def _spawn(self, *words: str) -> "subprocess.Popen[bytes]":
         log = (self.home / f"{words[0]}.log").open("ab")
         process = subprocess.Popen(
