@@ -212,10 +212,11 @@ ROWS: Final = (
                 "dimensions": 64,
                 "supervision": "self_supervised",
                 "pooling": pooling,
+                "whitening": whitening,
             },
             {},
         )
-        for pooling in ("gem", "rmac", "vlad")
+        for pooling, whitening in (("gem", "half_pca"), ("rmac", "half_pca"), ("vlad", "none"))
     ),
 )
 """Every supervision, network and descriptor of the survey."""
