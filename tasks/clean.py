@@ -101,7 +101,7 @@ def clean(
         for name in index_names(store, recipe):
             found += _clean_index(index_table(store, name), name, stay[name], young, dry_run)
         for name, place in unborn_places(store, recipe).items():
-            if size := _swept(store, place, young, dry_run):
+            if (size := _swept(store, place, young, dry_run)) is not None:
                 found += Cleaned(tables=[name], bytes=size)
         remaining = [name for name in stay if name not in found.tables]
         encoders = {encoder_of(index_table(store, name).schema) for name in remaining}
@@ -224,7 +224,7 @@ def _clean_caches(store: Store, encoders: set[str], young: datetime, dry_run: bo
     for encoder in store.names(CACHES):
         if encoder in encoders:
             continue
-        if size := _swept(store, f"{CACHES}/{encoder}", young, dry_run):
+        if (size := _swept(store, f"{CACHES}/{encoder}", young, dry_run)) is not None:
             found += Cleaned(caches=[encoder], bytes=size)
     return found
 
@@ -260,11 +260,11 @@ def _bury(table: Table, named: set[int], limit: datetime, dry_run: bool) -> Clea
     return Cleaned(tombstones=len(graves))
 
 
-def _swept(store: Store, folder: str, young: datetime, dry_run: bool) -> int:
-    """The bytes of FOLDER, which is gone; 0 where it stays, for somebody may be filling it."""
+def _swept(store: Store, folder: str, young: datetime, dry_run: bool) -> int | None:
+    """The bytes of FOLDER, which is gone; None where it stays, for somebody may be filling it."""
     parts = list(_files(store, folder))
     if any(part.made >= young for part in parts):
-        return 0
+        return None
     if not dry_run:
         store.delete(folder)
     return sum(part.size for part in parts)

@@ -17,6 +17,7 @@ ALL: Final = "all"
 EACH: Final = 4
 """Photographs of a thing, one after the other."""
 FIRST: Final = "ukbench00000.jpg"
+"""By it a folder is known that holds the pictures themselves."""
 
 _NAME: Final = re.compile(r"ukbench(\d{5})\.jpg")
 
@@ -26,8 +27,8 @@ class UkBench(Columnar):
 
     The root holds the pictures, as the folder ``full`` does, or is or holds that folder or
     ``ukbench.zip``, which is read in place: ``full/ukbench00000.jpg`` to ``ukbench10199.jpg``,
-    640x480. Pictures 0 to 3 show one thing, 4 to
-    7 the next: the label is the number divided by four. The key is the name.
+    640x480. Pictures 0 to 3 show one thing, 4 to 7 the next: the label is the number divided by
+    four. The key is the name.
     """
 
     card = Card(

@@ -40,9 +40,9 @@ def test_less_power_leaves_the_variances_a_part_of_their_say(power: float) -> No
     rows = features(0)
     _, variances, _ = principal(rows)
     seen = pca_whitening(rows, epsilon=0, power=power)(rows)
-    covariance = torch.cov(seen.T, correction=0)
-    wanted = torch.diag(variances ** (1 - power)).to(covariance)
-    torch.testing.assert_close(covariance, wanted, rtol=1e-3, atol=1e-4)
+    found = torch.cov(seen.T, correction=0)
+    wanted = torch.diag(variances ** (1 - power)).to(found)
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_pca_whitening_gives_every_direction_variance_1() -> None:
