@@ -109,7 +109,12 @@ def index_names(store: Store, recipe: str | None = None) -> list[str]:
 
     A table is there from its first commit on: what a killed run wrote before that is none.
     """
-    return [name for name in _begun(store, recipe) if _table(store, name).exists()]
+    return [name for name in _begun(store, recipe) if has_index(store, name)]
+
+
+def has_index(store: Store, name: str) -> bool:
+    """Whether there is an index table NAME; the others are not looked at."""
+    return _table(store, name).exists()
 
 
 def unborn_places(store: Store, recipe: str) -> dict[str, str]:

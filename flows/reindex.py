@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.aliases import Pointer
-from data.indexes import index_name, index_names, index_table
+from data.indexes import has_index, index_name, index_table
 from data.lineage import lineage_of
 from data.parts import SAID
 from data.store import Store
@@ -222,7 +222,7 @@ def _wanted(this: Night, version: int, encoder: str) -> pa.Table:
     store, dataset = this.store, this.recipe.dataset
     name = index_name(this.recipe.name, encoder)
     held = 0
-    if name in index_names(store, this.recipe.name):
+    if has_index(store, name):
         sealed = lineage_of(index_table(store, name).open())
         if sealed and sealed.dataset == dataset and not sealed.deferred:
             held = sealed.dataset_version

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from data.delta import Delta, changed_since, compare, places_of
 from data.descriptors import DescriptorCache
-from data.indexes import VECTOR, index_names, index_schema, index_table, like, vector_bytes
+from data.indexes import VECTOR, has_index, index_schema, index_table, like, vector_bytes
 from data.lineage import last_lineage, lineage_of
 from data.manifest import manifest
 from data.probing import Probing
@@ -117,12 +117,10 @@ def _base(store: Store, name: str, encoder: str) -> lance.LanceDataset | None:
     Raises:
         ValueError: it holds another encoder's descriptors.
     """
-    if name not in index_names(store):
+    if not has_index(store, name):
         return None
-    table = index_table(store, name)
-    base = table.latest()
-    if base is not None:
-        index_table(store, name, like(base.schema, encoder))
+    base = index_table(store, name).open()
+    index_table(store, name, like(base.schema, encoder))
     return base
 
 
