@@ -212,11 +212,11 @@ ROWS: Final = (
                 "dimensions": 64,
                 "supervision": "self_supervised",
                 "pooling": pooling,
-                "whitening": whitening,
+                "whitening": "half_pca",
             },
             {},
         )
-        for pooling, whitening in (("gem", "half_pca"), ("rmac", "half_pca"), ("vlad", "none"))
+        for pooling in ("gem", "rmac", "vlad")
     ),
 )
 """Every supervision, network and descriptor of the survey."""
