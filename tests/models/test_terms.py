@@ -135,6 +135,20 @@ def test_a_term_is_measured_without_a_trace_and_learned_at_half_precision(
 
 
 @EACH
+def test_the_kernels_of_a_term_learn_channels_last_as_the_encoder_s_do(
+    network: Network, said: dict[str, Any], descriptor: DescriptorType
+) -> None:
+    encoder = small(network, said, descriptor)
+    schedule = Schedule("adamw", 2e-3, 0.05, warm_up=1, steps=4)
+    teacher, term = Silent(Lesson(16, descriptor)), term_of(encoder)
+    Learner(encoder, teacher, schedule, CPU, term=term)
+    for part in (encoder, term):
+        for name, kernel in part.named_parameters():
+            if kernel.ndim == 4:
+                assert kernel.is_contiguous(memory_format=torch.channels_last), name
+
+
+@EACH
 def test_nothing_of_a_term_is_kept_with_the_encoder(
     network: Network, said: dict[str, Any], descriptor: DescriptorType
 ) -> None:
