@@ -34,6 +34,9 @@ NUMBERS: Final = {"descriptor": "real_valued", "dimensions": 64}
 ALONE: Final = {"supervision": "unsupervised", "method": "reconstruction"}
 """What the network adds is all that teaches."""
 
+CHOSEN: Final = ("learned_bits", "bits_by")
+"""Words that choose among what was learned, which an untrained encoder has not."""
+
 UNTRAINED: Final = {"supervision": "self_supervised", "epochs": 0}
 PIXEL_BITS: Final = {**BITS, "pretrained": "pixels", "supervision": "unsupervised", "method": "itq"}
 PIXEL_PCA: Final = {
@@ -85,8 +88,9 @@ def _row(
     **more: bool,
 ) -> Row:
     floor = PIXEL_BITS if train.get("descriptor") == "binary" else PIXEL_PCA
+    untrained = {name: said for name, said in train.items() if name not in CHOSEN}
     others = {
-        "untrained": {**train, **UNTRAINED, "method": ""},
+        "untrained": {**untrained, **UNTRAINED, "method": ""},
         "pixels": floor | {"dimensions": train["dimensions"]},
         **{name: {**train, **words} for name, words in against.items()},
     }
@@ -187,6 +191,13 @@ ROWS: Final = (
         "without its reward",
         {**BITS, "supervision": "supervised", "network": "reinforcement_learning"},
         {"without its reward": {"term": 0.0}},
+    ),
+    _row(
+        "network",
+        f"{Network.REINFORCEMENT_LEARNING}-bits",
+        "bits drawn by lot",
+        {**BITS, "dimensions": 16, "learned_bits": 48, "supervision": "supervised"},
+        {"bits drawn by lot": {"bits_by": "lot"}},
     ),
     _row(
         "descriptor",

@@ -17,7 +17,7 @@ from models.networks import NETWORKS
 from models.pixels import Sight, Transform
 from models.spec import EncoderSpec, TextSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
-from tasks.training.rules import check_codes, check_compatible, check_text, check_together
+from tasks.training.rules import check
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
@@ -45,6 +45,7 @@ class TrainPlan(Plan):
         "see": "colours",
         "sketches": 0.0,
         "learned_bits": 0,
+        "bits_by": "worth",
         "compatible_with": "",
         "compatible_by": "descriptors",
         "text": "",
@@ -75,6 +76,10 @@ class TrainPlan(Plan):
         default=0,
         ge=0,
         description="of which the best are kept, as many as dimensions says; 0: all that it learns",
+    )
+    bits_by: Literal["worth", "lot"] = Field(
+        default="worth",
+        description="which of the learned bits are kept: the best; or, to compare with, any",
     )
     storage: Storage = Field(
         default="float32", description="of an index's numbers; pq: product quantisation's bytes"
@@ -185,30 +190,7 @@ class TrainPlan(Plan):
 
     @model_validator(mode="after")
     def _composes(self) -> "TrainPlan":
-        composition.check(self.supervision, self.network, self.descriptor, self.method)
-        composition.check_pooling(
-            self.network,
-            self.descriptor,
-            self._pooling,
-            self.dimensions,
-            0 if self.pretrained else self.width,
-        )
-        if self.batches == "balanced" and self.batch % self.each:
-            raise ValueError(
-                f"{self.way_name} on {self.network} learns from balanced steps: batch, "
-                f"{self.batch}, must be a multiple of each, {self.each}."
-            )
-        check_together(self)
-        composition.check_whitening(
-            self.supervision, self.descriptor, self._pooling, self.whitening
-        )
-        composition.check_learned_bits(
-            self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
-        )
-        composition.check_storage(self.descriptor, self._pooling, self.storage, self.pq_parts)
-        check_codes(self)
-        check_compatible(self)
-        check_text(self)
+        check(self)
         self.spec()
         return self
 
@@ -255,7 +237,7 @@ class TrainPlan(Plan):
     def looks(self) -> bool:
         """Whether pictures are looked at, and not only weights drawn."""
         found = self.descriptor is DescriptorType.AGGREGATED or self.whitening != "none"
-        found |= self.storage == "pq" or fits(self._pooling)
+        found |= self.storage == "pq" or fits(self.pooled_by)
         return bool(self.epochs) or self.way.closed_form or found
 
     @property
@@ -269,16 +251,18 @@ class TrainPlan(Plan):
 
         Plans that differ in how many they keep have one training.
         """
-        return self.model_copy(update={"dimensions": self.learned_bits, "learned_bits": 0})
+        said = {"dimensions": self.learned_bits, "learned_bits": 0, "bits_by": "worth"}
+        return self.model_copy(update=said)
 
     @property
-    def _pooling(self) -> Pooling:
+    def pooled_by(self) -> Pooling:
+        """How maps become one vector, with all options."""
         known = NETWORKS[self.network].poolings
         return pooling_of(self.pooling, self.pooling_options, known, self.network)
 
     def spec(self) -> EncoderSpec:
         """The encoder that this plan asks for, but for what pretrained weights decide."""
-        pooling, dimensions = self._pooling, self.dimensions
+        pooling, dimensions = self.pooled_by, self.dimensions
         if isinstance(pooling, dict) and BAGS in pooling:
             pooling = {BAGS: {**pooling[BAGS], "bits": dimensions}}
             dimensions *= pooling[BAGS]["words"]

@@ -3,12 +3,43 @@
 from typing import TYPE_CHECKING
 
 from data.taxonomy import DescriptorType, Supervision
+from models import composition
 
 if TYPE_CHECKING:
     from tasks.training.plan import TrainPlan
 
 
-def check_together(plan: "TrainPlan") -> None:
+def check(plan: "TrainPlan") -> None:
+    """Return if all that PLAN says can be done together.
+
+    Raises:
+        ValueError: it cannot; says what to set.
+    """
+    composition.check(plan.supervision, plan.network, plan.descriptor, plan.method)
+    composition.check_pooling(
+        plan.network,
+        plan.descriptor,
+        plan.pooled_by,
+        plan.dimensions,
+        0 if plan.pretrained else plan.width,
+    )
+    if plan.batches == "balanced" and plan.batch % plan.each:
+        raise ValueError(
+            f"{plan.way_name} on {plan.network} learns from balanced steps: batch, "
+            f"{plan.batch}, must be a multiple of each, {plan.each}."
+        )
+    _check_together(plan)
+    composition.check_whitening(plan.supervision, plan.descriptor, plan.pooled_by, plan.whitening)
+    composition.check_learned_bits(
+        plan.network, plan.descriptor, plan.learned_bits, plan.dimensions, plan.looks
+    )
+    composition.check_storage(plan.descriptor, plan.pooled_by, plan.storage, plan.pq_parts)
+    _check_codes(plan)
+    _check_compatible(plan)
+    _check_text(plan)
+
+
+def _check_together(plan: "TrainPlan") -> None:
     """Return if PLAN says nothing twice, and nothing in vain.
 
     Raises:
@@ -29,9 +60,14 @@ def check_together(plan: "TrainPlan") -> None:
             f"see: edges shows every picture as a drawing, and sketches: {plan.sketches:g} "
             "would draw drawings: leave one of them out."
         )
+    if plan.bits_by != "worth" and not plan.learned_bits:
+        raise ValueError(
+            f"bits_by: {plan.bits_by} says which of the learned bits are kept, and all of them "
+            "are: set learned_bits, of which dimensions are kept, or leave bits_by out."
+        )
 
 
-def check_codes(plan: "TrainPlan") -> None:
+def _check_codes(plan: "TrainPlan") -> None:
     """Return if PLAN says nothing that codes of single pictures do not bear, where it learns them.
 
     Raises:
@@ -61,7 +97,7 @@ def check_codes(plan: "TrainPlan") -> None:
         raise ValueError(f"{what} in one process: set workers: 0, or choose another method.")
 
 
-def check_text(plan: "TrainPlan") -> None:
+def _check_text(plan: "TrainPlan") -> None:
     """Return if pictures and words stay together by PLAN, where it makes a tower for text.
 
     Raises:
@@ -92,7 +128,7 @@ def check_text(plan: "TrainPlan") -> None:
         )
 
 
-def check_compatible(plan: "TrainPlan") -> None:
+def _check_compatible(plan: "TrainPlan") -> None:
     """Return if PLAN can make an encoder compatible with the one it names, where it names one.
 
     Raises:

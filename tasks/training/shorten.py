@@ -65,7 +65,8 @@ def shorten(
 ) -> Shortened:
     """ENCODER, which SPEC builds and PLAN's whole has made, without all but the best of its bits.
 
-    The order does not depend on how many are kept, so a shorter code begins a longer one.
+    The order does not depend on how many are kept, so a shorter code begins a longer one. By lot
+    it is any order: what the best must beat.
 
     Args:
         store: holds the dataset.
@@ -82,8 +83,12 @@ def shorten(
     features, alike = _examples(store, dataset, version, plan, encoder.to(device), spec, device)
     codes = features >= 0
     lengths = range(STEP, codes.shape[1] + 1, STEP)
-    start = bit_selection.forward_order(codes, alike)
-    order = bit_selection.policy_order(codes, alike, lengths, start, **LESSONS, seed=plan.seed)
+    if plan.bits_by == "lot":
+        lots = torch.Generator().manual_seed(plan.seed)
+        order = torch.randperm(codes.shape[1], generator=lots)
+    else:
+        start = bit_selection.forward_order(codes, alike)
+        order = bit_selection.policy_order(codes, alike, lengths, start, **LESSONS, seed=plan.seed)
     keep(encoder.cpu(), order[: plan.dimensions])
     return Shortened(
         encoder,

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,6 +63,26 @@ def test_a_shorter_code_begins_a_longer_one_and_both_have_one_training(
     assert train.train(store, "toy", version, wanted[0], again=True) == short
 
 
+def test_bits_drawn_by_lot_have_the_same_training_and_are_worth_less(
+    store: Store, draw: Draw
+) -> None:
+    version = fill(store, [draw(n) for n in range(60)], [[f"c{n % 4}"] for n in range(60)])
+    best, *lots = (
+        plan(dimensions=8, supervision="supervised", seed=seed, bits_by=how, **LEARNED)
+        for seed, how in ((0, "worth"), (0, "lot"), (1, "lot"))
+    )
+    told: list[dict[str, Any]] = []
+    for one in (best, *lots):
+        said = card(store, train.train(store, "toy", version, one))["shortened"]
+        assert isinstance(said, dict)
+        told.append(said)
+    assert told[0]["from"] == told[1]["from"] != told[2]["from"]
+    orders = [one["order"] for one in told]
+    assert orders[0] != orders[1] != orders[2]
+    assert all(sorted(order) == list(range(24)) for order in orders)
+    assert told[0]["worth"]["8"] > told[1]["worth"]["8"]
+
+
 def test_pictures_that_are_held_out_choose_the_bits(store: Store, draw: Draw) -> None:
     version = fill(store, [draw(n) for n in range(60)], [[f"c{n % 4}"] for n in range(60)])
     wanted = plan(dimensions=8, supervision="supervised", validation=0.3, **LEARNED)
@@ -76,7 +97,9 @@ def test_what_cannot_be_is_refused_when_the_recipe_is_read() -> None:
         plan(dimensions=24, **LEARNED)
     with pytest.raises(ValidationError, match="leave learned_bits out"):
         plan(dimensions=8, network="reinforcement_learning", supervision="supervised", **LEARNED)
-    assert plan().digest == plan(learned_bits=0).digest
+    with pytest.raises(ValidationError, match=r"bits_by: lot says .* set learned_bits"):
+        plan(descriptor="binary", dimensions=8, bits_by="lot")
+    assert plan().digest == plan(learned_bits=0, bits_by="worth").digest
 
 
 def test_pictures_of_which_none_can_be_decoded_choose_nothing(store: Store, draw: Draw) -> None:
