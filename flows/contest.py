@@ -147,6 +147,13 @@ ROWS: Final = (
     _row(
         "network",
         Network.AUTOENCODER,
+        "pixels",
+        {**BITS, **ALONE, "network": "autoencoder"},
+        {},
+    ),
+    _row(
+        "network",
+        f"{Network.AUTOENCODER}-bihalf",
         "without its decoder",
         {**BITS, "supervision": "unsupervised", "method": "bihalf", "network": "autoencoder"},
         {"without its decoder": {"term": 0.0}},
