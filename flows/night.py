@@ -187,15 +187,22 @@ def runs(store: Store, recipe: str) -> list[str]:
 
 
 def last_paper(store: Store, recipe: str, name: str, among: Sequence[str] | None = None) -> bytes:
-    """The newest NAME (``ledger.json``) among the papers of RECIPE's runs.
+    """The newest NAME (``ledger.json``) among the papers of RECIPE's runs, or of those AMONG them.
 
     Raises:
-        FileNotFoundError: no run of it has left such a paper.
+        FileNotFoundError: none of them has left such a paper; names the newest that have.
     """
     for run in reversed(among if among is not None else runs(store, recipe)):
         paper = f"{RUNS}/{recipe}/{run}/{name}"
         if store.exists(paper):
             return store.read(paper)
+    others = [run for run in runs(store, recipe) if store.exists(f"{RUNS}/{recipe}/{run}/{name}")]
+    if among is not None and others:
+        raise FileNotFoundError(
+            f"Run {', '.join(among)} of {recipe} has left no {name} in {store.root}: choose from "
+            f"{', '.join(others[:-6:-1])}."
+        )
     raise FileNotFoundError(
-        f"No run of {recipe} has left a {name} in {store.root}. Run it first: nightjar reindex."
+        f"No run of {recipe} has left a {name} in {store.root}. Run it first: `nightjar reindex` "
+        "with its recipe."
     )

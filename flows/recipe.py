@@ -166,12 +166,13 @@ def _sentences(error: ValidationError) -> str:
     for fault in error.errors():
         *parents, last = fault["loc"] or ("",)
         place = ".".join(str(part) for part in fault["loc"])
+        place = f"{place}: " if place else ""  # where two sections disagree
         if fault["type"] == "extra_forbidden":
-            lines.append(f"  {place}: {unknown('key', str(last), _keys(parents))}")
+            lines.append(f"  {place}{unknown('key', str(last), _keys(parents))}")
             continue
         value = fault["input"]
         shown = f" (it is {value!r})" if isinstance(value, str | int | float | bool) else ""
-        lines.append(f"  {place}: {fault['msg'].removeprefix('Value error, ')}{shown}")
+        lines.append(f"  {place}{fault['msg'].removeprefix('Value error, ')}{shown}")
     return "\n".join(lines)
 
 

@@ -25,6 +25,9 @@ CLIP_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD: Final = (0.26862954, 0.26130258, 0.27577711)
 """Of the colours that CLIP was trained on, which open_clip takes where nothing is said."""
 
+FILES: Final = (".safetensors", ".bin", ".pt", ".pth")
+"""How files of weights end, and no model of a hub."""
+
 FLEETING: Final = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype"})
 """What a transformers configuration says of its place and storage, not of the network."""
 
@@ -91,12 +94,17 @@ def _named(pretrained: str, reads: bool) -> Foreign:
     path = Path(pretrained).expanduser()
     if (path / OPEN_CLIP_CONFIG).is_file():
         return _of_open_clip_folder(path)
-    if not path.is_dir() and not re.fullmatch(r"[\w.-]+/[\w.-]+", pretrained):
+    if not path.is_dir() and not _of_a_hub(pretrained):
         raise FileNotFoundError(
             f"pretrained: {pretrained!r} is no file or folder here, nor pixels, nor of the form "
             "timm/NAME, open_clip/NAME@FILE or OWNER/NAME of a hub."
         )
     return _of_transformers(pretrained, path, reads)
+
+
+def _of_a_hub(name: str) -> bool:
+    """Whether NAME reads as OWNER/NAME of a hub, and not as a file or folder that is missing."""
+    return bool(re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name)) and not name.endswith(FILES)
 
 
 def _of_timm(name: str) -> Foreign:

@@ -60,7 +60,8 @@ def explain(
     table = manifest(store, dataset)
     if not table.exists():
         raise FileNotFoundError(
-            f"Dataset {dataset} is not in {store.root} yet: run `nightjar reindex {recipe}`."
+            f"Dataset {dataset} is not in {store.root} yet: run `nightjar reindex` with the recipe "
+            f"of {recipe}."
         )
     told = row(store, dataset, key)
     index, lineage = _indexed(store, key, pointer)
@@ -127,7 +128,10 @@ def _why(
     if told["state"] == REMOVED:
         return f"Removed ({since}): {told['reason'] or 'gone from the source'}.{still}"
     if lineage is None:
-        return f"Live, but nothing is in production yet: run `nightjar reindex {recipe}`."
+        return (
+            f"Live, but nothing is in production yet: run `nightjar reindex` with the recipe of "
+            f"{recipe}."
+        )
     if index is None and told["since"] > lineage.dataset_version:
         return (
             f"Live ({since}), but newer than production, which holds dataset version "

@@ -66,6 +66,12 @@ def reindex(
         plan(recipe, json)
         return
     from tasks.extract import Limits
+    from tasks.gates import check_accepted
+
+    try:
+        check_accepted(accept or [])
+    except ValueError as error:
+        raise Misuse(f"--accept: {error}") from error
 
     limits = Limits(max_embeds=max_embeds, max_minutes=max_minutes)
     progress = show.ProgressLine()

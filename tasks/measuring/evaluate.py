@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import pyarrow.compute as pc
 
 from data.aliases import Pointer
 from data.indexes import asks_anew, encoder_of, index_table
@@ -102,7 +103,7 @@ def evaluate(
             asked = Asked(protocol, name, asking.keys, plan.examples, embedded, closer)
             return scores_of(asked, ranked, production, notes, started)
         if protocol == protocols[-1]:  # that a dataset has no labels is nothing to report
-            notes.append(f"{protocol}: no image that may ask has an answer.")
+            notes.append(f"{protocol}: no image that may ask has an answer.{_askless(held, plan)}")
     return Scores(
         protocol="",
         headline=headline(protocols[-1], plan.k),
@@ -112,6 +113,17 @@ def evaluate(
         seconds=time.perf_counter() - started,
         notes=tuple(notes),
     )
+
+
+def _askless(held: Sequence[Holding], plan: EvaluatePlan) -> str:
+    """What to do where the split that PLAN says asks holds no image of the versions HELD."""
+    if plan.split is None or all(one.split.any() for one in held):
+        return ""
+    there: set[str] = set()
+    for batch in held[0].dataset.scanner(["split"]).to_batches():
+        there.update(pc.unique(batch["split"]).drop_null().to_pylist())
+    remedy = f"choose from {', '.join(sorted(there))}, or leave it out" if there else "leave it out"
+    return f" evaluate.split is {plan.split!r}, and the index has no image of it: {remedy}."
 
 
 def check_asked(

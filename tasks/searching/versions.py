@@ -23,8 +23,8 @@ def resolve(store: Store, recipe: str, at: str | None = None) -> tuple[str, int]
         pointer = Alias(store, recipe).current()
         if pointer is None:
             raise FileNotFoundError(
-                f"{recipe} has no production version in {store.root} yet: run "
-                f"`nightjar reindex {recipe}`, or name a version with --at."
+                f"{recipe} has no production version in {store.root} yet: run `nightjar reindex` "
+                "with its recipe, or name a version with --at."
             )
         return pointer.place
     if at == "@prev":

@@ -78,6 +78,7 @@ def test_too_many_bad_images_end_with_four(
         (["plan", "nope.yaml"], "No recipe file nope.yaml"),
         (["plan", "wrong.yaml"], "wrong.yaml is no valid recipe"),
         (["reindex", "toy.yaml", "--max-embeds", "-1"], "--max-embeds"),
+        (["reindex", "toy.yaml", "--accept", "gravity"], "--accept: Unknown gate 'gravity'"),
         (["search", "nothing.jpg", "-r", "toy.yaml"], "nothing.jpg cannot be read"),
         (["search", "-r", "toy.yaml"], "Nothing is asked with: name an image file"),
         (["init", "nowhere"], "Nothing is at nowhere"),
@@ -104,9 +105,8 @@ def test_a_wrong_word_ends_with_two_and_a_sentence(
         (["rollback", "toy.yaml"], "toy has no"),
         (["promote", "toy.yaml", "7"], "'7' is no version of toy"),
         (["report", "toy.yaml"], "No run of toy"),
-        (["explain", "toy.yaml", "x"], "nightjar reindex toy"),
+        (["explain", "toy.yaml", "x"], "run `nightjar reindex` with the recipe of toy"),
         (["verify", "toy.yaml"], "no production version"),
-        (["reindex", "toy.yaml", "--accept", "gravity"], "Unknown gate 'gravity'"),
     ],
 )
 def test_what_cannot_be_done_ends_with_one_and_a_sentence(

@@ -89,6 +89,9 @@ def test_runs_sort_by_time_and_the_newest_paper_is_found(store: Store) -> None:
     assert last_paper(store, "places", "ledger.json") == b"2"
     with pytest.raises(FileNotFoundError, match=r"nothing\.json"):
         last_paper(store, "places", "nothing.json")
+    assert last_paper(store, "places", "ledger.json", [first]) == b"1"
+    with pytest.raises(FileNotFoundError, match=f"Run x of .*: choose from {second}, {first}"):
+        last_paper(store, "places", "ledger.json", ["x"])
 
 
 def test_the_workspace_lies_where_temporary_files_lie(

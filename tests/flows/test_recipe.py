@@ -77,6 +77,11 @@ def test_what_a_recipe_cannot_mean_is_named(fields: dict[str, Any], says: str) -
     assert "toy.yaml" in str(caught.value)
 
 
+def test_where_two_sections_disagree_no_empty_place_is_named() -> None:
+    with pytest.raises(ValueError, match=r"no valid recipe\.\n  evaluate\.protocol cifar10-1"):
+        parsed(evaluate={"protocol": "cifar10-1"})
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "just words", "- a\n- b\n", "42", "a: [", "a: b: c", "!!python/object/apply:os.getcwd []"],

@@ -174,7 +174,7 @@ def test_versions_tell_their_lineage_and_rollback_goes_back(album: Album, say: S
         (["plan", "pictures"], 2, "recipe"),
         (["reindex", "adapter.yaml"], 2, "foldr"),
         (["reindex", "option.yaml"], 2, "recursiv"),
-        (["reindex", "toy.yaml", "--accept", "gravity"], 1, "Unknown gate"),
+        (["reindex", "toy.yaml", "--accept", "gravity"], 2, "Unknown gate"),
         (["reindex", "toy.yaml", "--max-minutes", "-1"], 2, "--max-minutes"),
         (["explain", "toy.yaml", "class0/00.jpg"], 0, ""),
         (["diff", "toy.yaml", "1", "production"], 1, "no version"),

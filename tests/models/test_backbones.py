@@ -92,9 +92,12 @@ def test_other_weights_need_the_name_of_their_architecture(tmp_path: Path) -> No
         start(SPEC, str(path), seed=0)
 
 
-def test_a_path_that_is_not_there_is_refused_before_anything_is_fetched() -> None:
+@pytest.mark.parametrize(
+    "path", ["/nowhere/encoder.safetensors", "./clip", "../clip", "weights/encoder.safetensors"]
+)
+def test_a_path_that_is_not_there_is_refused_before_anything_is_fetched(path: str) -> None:
     with pytest.raises(FileNotFoundError, match="no file or folder here"):
-        start(SPEC, "/nowhere/encoder.safetensors", seed=0)
+        start(SPEC, path, seed=0)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,12 @@ def test_the_query_split_asks_and_the_others_answer(real_world: "World") -> None
     assert scored(real_world, candidate, split="train").notes == (
         "labels: no image that may ask has an answer.",
     )
-    assert not scored(real_world, candidate, split="test").candidate
+    wrong = scored(real_world, candidate, split="test")
+    assert not wrong.candidate
+    assert wrong.notes == (
+        "labels: no image that may ask has an answer. evaluate.split is 'test', and the index has "
+        "no image of it: choose from train, or leave it out.",
+    )
 
 
 def test_the_same_images_ask_night_after_night(real_world: "World") -> None:

@@ -66,7 +66,7 @@ def test_a_number_means_the_table_that_is_in_production(real_world: "World") -> 
 
 
 def test_without_production_it_is_said_what_to_do(store: Store) -> None:
-    with pytest.raises(FileNotFoundError, match="run `nightjar reindex toy`"):
+    with pytest.raises(FileNotFoundError, match="run `nightjar reindex` with its recipe"):
         resolve(store, "toy")
     with pytest.raises(FileNotFoundError, match="no earlier production version"):
         previous(store, "toy")
