@@ -114,5 +114,5 @@ def test_a_key_with_quotes_is_only_a_key(life: "Life") -> None:
 
 
 def test_a_dataset_that_is_not_there_says_what_to_do(store: Store) -> None:
-    with pytest.raises(FileNotFoundError, match="run `nightjar reindex toy`"):
+    with pytest.raises(FileNotFoundError, match="run `nightjar reindex` with the recipe of toy"):
         explain(store, "toy", "pictures", "a", None)
