@@ -71,9 +71,10 @@ class Everything:
         found: list[torch.Tensor] = []
 
         def keep(_: torch.nn.Module, maps: tuple[torch.Tensor]) -> None:
-            samples = part.samples(maps[0]).float().cpu()  # (B, n, F)
+            samples = part.samples(maps[0]).float()  # (B, n, F)
             drawn = torch.rand(samples.shape[:2], generator=generator).argsort(dim=1)[:, :each]
-            found.append(torch.take_along_dim(samples, drawn[:, :, None], dim=1).flatten(0, 1))
+            chosen = torch.take_along_dim(samples, drawn[:, :, None].to(samples.device), dim=1)
+            found.append(chosen.flatten(0, 1).cpu())
 
         hook = part.register_forward_pre_hook(keep)
         try:
