@@ -17,7 +17,7 @@ from models.networks import NETWORKS
 from models.pixels import Sight, Transform
 from models.spec import EncoderSpec, TextSpec, stem_for
 from models.supervision import SUPERVISIONS, Batches, Method
-from tasks.training.rules import check_codes, check_compatible, check_text, check_together
+from tasks.training.rules import CHECKS, check_together
 
 WHERE: Final = frozenset({"device", "workers", "threads", "memory_mb", "keep"})
 """Fields that say where a training runs, not what it is for: they make no new encoder wanted."""
@@ -206,9 +206,8 @@ class TrainPlan(Plan):
             self.network, self.descriptor, self.learned_bits, self.dimensions, self.looks
         )
         composition.check_storage(self.descriptor, self._pooling, self.storage, self.pq_parts)
-        check_codes(self)
-        check_compatible(self)
-        check_text(self)
+        for check in CHECKS:
+            check(self)
         self.spec()
         return self
 

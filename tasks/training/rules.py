@@ -1,6 +1,6 @@
 """What a training may be told together, and what not."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from data.taxonomy import DescriptorType, Supervision
 
@@ -24,10 +24,36 @@ def check_together(plan: "TrainPlan") -> None:
             "patience waits for a better epoch, and without validation none is better than "
             "another: set validation, the share of the pictures that choose, say 0.1."
         )
+    if plan.validation and plan.way.renewed:
+        raise ValueError(
+            f"validation: {plan.validation:g} would choose the epoch by the loss on pictures that "
+            f"are held out, and method: {plan.way_name} has targets of those alone that it learns "
+            "from, others in every epoch: leave validation out, or choose another method."
+        )
     if plan.sketches and plan.see == "edges":
         raise ValueError(
             f"see: edges shows every picture as a drawing, and sketches: {plan.sketches:g} "
             "would draw drawings: leave one of them out."
+        )
+
+
+def check_workers(plan: "TrainPlan") -> None:
+    """Return if a step of PLAN can be shared by its workers, of whom each learns from its own part.
+
+    Raises:
+        ValueError: it cannot; says what to set.
+    """
+    least = 2 * plan.workers
+    if plan.workers > 1 and plan.batch < least:
+        raise ValueError(
+            f"workers: {plan.workers} share the pictures of a step, and of one alone a worker "
+            f"learns nothing: set batch, {plan.batch}, to {least} at least, or take fewer workers."
+        )
+    if plan.workers > 1 and plan.batches == "balanced" and plan.each < least:
+        raise ValueError(
+            f"workers: {plan.workers} share the pictures that a step has of each class, and a "
+            f"worker compares its own alone: set each, {plan.each}, to {least} at least, so that "
+            "all have two of a class, or take fewer workers."
         )
 
 
@@ -135,3 +161,7 @@ def check_compatible(plan: "TrainPlan") -> None:
             f"{what} knows what that encoder says of the pictures to learn from alone: leave "
             "validation out, or set supervision: supervised."
         )
+
+
+CHECKS: Final = (check_codes, check_compatible, check_text, check_workers)
+"""What is asked of a plan whose words go together."""
