@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.aggregation.base import Aggregation
+from models.moving import moved_to, scaled
 from models.networks.base import Encoder
 from tasks.training.group import Group
 from tasks.training.training_set import TrainingSet
@@ -135,12 +136,4 @@ def _looking(encoder: Encoder) -> Iterator[None]:
 
 def images_of(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
     """PIXELS (B, 3, S, S) uint8 as images, float32 in [0, 1], on DEVICE."""
-    moved = moved_to(pixels, device)
-    return moved.contiguous(memory_format=torch.channels_last).float().div_(255)
-
-
-def moved_to(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """TENSOR on DEVICE; a GPU fetches it while the CPU goes on."""
-    if device.type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
+    return scaled(moved_to(pixels, device))
