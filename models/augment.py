@@ -1,7 +1,8 @@
 """Random changes of a batch that do not change what its pictures show; on whatever device it lies.
 
 Every function takes images (B, 3, H, W) float32 in [0, 1] and a generator of their device, and
-returns images of the same kind; each image of a batch is changed differently.
+returns images of the same kind; each image of a batch is changed differently. Views are the same
+whatever the precision in which they are learned from.
 """
 
 import math
@@ -11,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from models import edges
+from models.losses.terms import in_float32
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Changes:
         return sketched(images, generator, self.sketches) if self.sketches else images
 
 
+@in_float32
 def gentle(
     images: torch.Tensor, generator: torch.Generator, flip: bool = True, change: float = 1.0
 ) -> torch.Tensor:
@@ -54,6 +57,7 @@ def gentle(
     return colour(windows, generator, strength=0.25 * change)
 
 
+@in_float32
 def strong(images: torch.Tensor, generator: torch.Generator, flip: bool = True) -> torch.Tensor:
     """Views that share little but their content: for learning without labels (SimCLR's)."""
     changed = colour(crop(images, generator, smallest=0.2, flip=flip), generator, strength=0.5)
@@ -112,6 +116,7 @@ def grey(images: torch.Tensor, generator: torch.Generator, probability: float) -
     return torch.where(lost.view(-1, 1, 1, 1), edges.light(images).expand_as(images), images)
 
 
+@in_float32
 def sketched(images: torch.Tensor, generator: torch.Generator, probability: float) -> torch.Tensor:
     """Images of which a share of PROBABILITY is drawn: dark lines on white, whatever the colours.
 

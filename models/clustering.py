@@ -1,4 +1,4 @@
-"""Clusters: k-means, and the balanced assignment of Sinkhorn and Knopp.
+"""Clusters: k-means.
 
 Letters: N points, D dimensions, K clusters. Equal seeds give equal clusters on a CPU.
 """

@@ -5,7 +5,7 @@ ones, on the device of theirs; each image is drawn on its own. Outside its borde
 as it ends.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import torch
@@ -26,7 +26,7 @@ FAINT: Final = 0.05
 
 def light(images: torch.Tensor) -> torch.Tensor:
     """The lightness (B, 1, H, W) of IMAGES (B, 3, H, W)."""
-    weights = torch.tensor(GREY, device=images.device).view(1, 3, 1, 1)
+    weights = _constant((GREY,), torch.float32, images.device).view(1, 3, 1, 1)
     return (images * weights).sum(dim=1, keepdim=True)
 
 
@@ -48,7 +48,7 @@ def blurred(planes: torch.Tensor, sigma: float) -> torch.Tensor:
 
 def slopes(planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """How much PLANES (B, 1, H, W) rise to the right, and downwards, a step of 1 by 1."""
-    across = torch.tensor(SOBEL, device=planes.device, dtype=planes.dtype) / -4
+    across = _constant(SOBEL, planes.dtype, planes.device) / -4
     kernels = torch.stack([across, across.T])[:, None]  # (2, 1, 3, 3)
     found = functional.conv2d(functional.pad(planes, (1, 1, 1, 1), mode="replicate"), kernels)
     return found[:, :1], found[:, 1:]
@@ -151,6 +151,16 @@ def cleaned(drawings: torch.Tensor) -> torch.Tensor:
     most = ink.amax(dim=1, keepdim=True)
     ink = torch.where(most < FAINT, torch.zeros_like(ink), ink / most.clamp_min(FAINT))
     return _inked(ink.view_as(grey))
+
+
+def _constant(
+    rows: Sequence[Sequence[float]], dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """ROWS as a matrix on DEVICE, filled in there: for one copied to a GPU the CPU would wait."""
+    filled = [
+        torch.full((1,), number, dtype=dtype, device=device) for row in rows for number in row
+    ]
+    return torch.cat(filled).view(len(rows), -1)
 
 
 def _inked(ink: torch.Tensor) -> torch.Tensor:

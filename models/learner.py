@@ -182,8 +182,12 @@ class Learner:
         return {**parts["more"], **mine["more"]}
 
     def _read(self, state: bytes) -> dict[str, Any]:
-        """What `_file` was given."""
-        parts = torch.load(io.BytesIO(state), map_location=self.device, weights_only=True)
+        """What `_file` was given, on the CPU, from where it is copied to where it belongs.
+
+        There the optimiser's counts of steps must stay: of those on a GPU each is asked for by
+        itself at every step, and waited for.
+        """
+        parts = torch.load(io.BytesIO(state), map_location="cpu", weights_only=True)
         return cast(dict[str, Any], parts)
 
 

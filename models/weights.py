@@ -23,6 +23,7 @@ from models.canary import CanaryMismatch
 from models.descriptors.base import Metric
 from models.folding import fold
 from models.header import HEADER_KEY, spec_of
+from models.moving import moved_to, scaled
 from models.networks import NETWORKS
 from models.networks.base import Encoder, drawn_from
 from models.networks.heads import put_head
@@ -103,14 +104,11 @@ class Embedder:
 
         Safe to call from many threads.
         """
-        cuda = self.device.type == "cuda"
-        images = pixels.contiguous(memory_format=torch.channels_last)
-        if cuda:
-            images = images.pin_memory().to(self.device, non_blocking=True)
+        there = moved_to(pixels, self.device)
         half = self.precision != "float32"
         autocast = torch.autocast(self.device.type, getattr(torch, self.precision), enabled=half)
         with self._turn, autocast:
-            features = self.encoder(images.float().div_(255))
+            features = self.encoder(scaled(there))
         return cast(torch.Tensor, features.float().cpu())
 
     def at_scales(self, contents: Sequence[bytes], scales: Sequence[float]) -> torch.Tensor:

@@ -86,7 +86,8 @@ def bernoulli_divergence(p: torch.Tensor, q: torch.Tensor | float) -> torch.Tens
     P is (B, K), Q too, or one probability for all (a prior).
     """
     p = p.clamp(1e-6, 1 - 1e-6)
-    q = torch.as_tensor(q, dtype=p.dtype, device=p.device).clamp(1e-6, 1 - 1e-6)
+    q = q.to(p) if isinstance(q, torch.Tensor) else p.new_full((), q)
+    q = q.clamp(1e-6, 1 - 1e-6)
     bits = p * torch.log(p / q) + (1 - p) * torch.log((1 - p) / (1 - q))
     return bits.sum(dim=1).mean()
 

@@ -45,9 +45,9 @@ def average_precision_reward(
     Zhang, "Deep Reinforcement Learning for Image Hashing", 2019). BITS (B, K) are -1 and +1, and
     so are OTHERS, the codes that are searched: BITS themselves if None.
     """
-    hits, misses = _histograms(bits, pairs, others)
-    hits_array, counts = hits.long().cpu().numpy(), (hits + misses).long().cpu().numpy()
-    precision = metrics.expected_average_precision(counts, hits_array, None, "R")
+    counted = torch.stack(_histograms(bits, pairs, others)).long()  # (2, B, K + 1)
+    hits, misses = counted.cpu().numpy()
+    precision = metrics.expected_average_precision(hits + misses, hits, None, "R")
     return torch.from_numpy(precision).nan_to_num(0.0).to(bits)
 
 

@@ -17,10 +17,14 @@ def neighbourhoods(
     nothing, and of FEATURES (Hinton and Roweis, "Stochastic Neighbor Embedding", 2002, equations
     1 to 3, with cosines in place of distances).
     """
-    count = len(features)
-    others = ~torch.eye(count, dtype=torch.bool, device=features.device)
     near, wanted = (
-        (cosines(rows, rows)[others].view(count, count - 1) / temperature).log_softmax(dim=1)
+        (_others(cosines(rows, rows)) / temperature).log_softmax(dim=1)
         for rows in (features, source.detach())
     )
     return functional.kl_div(near, wanted, reduction="batchmean", log_target=True)
+
+
+def _others(square: torch.Tensor) -> torch.Tensor:
+    """SQUARE (B, B) without its diagonal, (B, B - 1): off it lie B in a row between two of it."""
+    count = len(square)
+    return square.flatten()[1:].view(count - 1, count + 1)[:, :-1].reshape(count, count - 1)

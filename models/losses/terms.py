@@ -14,8 +14,8 @@ R = TypeVar("R")
 def in_float32(loss: Callable[P, R]) -> Callable[P, R]:
     """LOSS, computed in float32 at least, whatever autocast wants and half-precision tensors hold.
 
-    Similarities divided by a temperature, and exponentials of them, do not survive the 8 bits of a
-    bfloat16's mantissa.
+    Similarities divided by a temperature, exponentials of them, and where a pixel lies do not
+    survive the 8 bits of a bfloat16's mantissa.
     """
 
     @wraps(loss)
@@ -37,6 +37,7 @@ def mean_where(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
     return kept.sum() / counted.sum().clamp_min(1)
 
 
+@in_float32
 def cosines(rows: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """The cosines (..., B, N) of ROWS (..., B, D) to OTHERS (..., N, D)."""
     return functional.normalize(rows, dim=-1) @ functional.normalize(others, dim=-1).mT

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from models.losses.codes import bernoulli_divergence, sampled_bits
-from models.losses.terms import cosines, in_float32, off_diagonal
+from models.losses.terms import cosines, in_float32, mean_where, off_diagonal
 
 
 @in_float32
@@ -93,7 +93,7 @@ def dino(
     chances = functional.log_softmax(student / student_temperature, dim=2)
     costs = -torch.einsum("ubp,vbp->uv", answers, chances) / student.shape[1]  # (U, V)
     same = torch.eye(len(teacher), len(student), dtype=torch.bool, device=costs.device)
-    return costs[~same].mean()
+    return mean_where(costs, ~same)
 
 
 @torch.no_grad()

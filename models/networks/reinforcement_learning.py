@@ -170,23 +170,27 @@ class SelfCritical(Term):
             raise TypeError(f"A policy sets the bits, not a {type(policy).__name__}.")
         pairs = losses.Pairs.known(views.alike)
         greedy = losses.sign(views.features.detach())
-        baseline = self._earned(greedy, pairs, greedy)
         pooled = views.pooled.repeat(self.samples, 1)
         noise = torch.rand(
             (len(pooled), greedy.shape[1]), generator=views.generator, device=pooled.device
         )
         odds, drawn = policy.roll_out(pooled, noise, self.gain)
-        earned = [self._earned(codes, pairs, greedy) for codes in torch.chunk(drawn, self.samples)]
-        loss = losses.reinforce(
-            odds, drawn, torch.cat(earned), baseline.repeat(self.samples), self.entropy
-        )
+        rewards = self._earned(torch.cat([greedy, drawn]), pairs, greedy)
+        baseline, earned = rewards[: len(greedy)], rewards[len(greedy) :]
+        loss = losses.reinforce(odds, drawn, earned, baseline.repeat(self.samples), self.entropy)
         # a mean over the bits: a longer code does not drown what the teacher says
         return loss / greedy.shape[1]
 
     def _earned(
         self, codes: torch.Tensor, pairs: losses.Pairs, others: torch.Tensor
     ) -> torch.Tensor:
-        """The rewards (B,) of CODES (B, K) among OTHERS (B, K)."""
+        """The rewards (n B,) of n CODES of each picture, (n B, K), among OTHERS (B, K)."""
         if self.reward == "triplet":
-            return losses.triplet_reward(codes, pairs, self.margin, others)
+            each = torch.split(codes, len(others))
+            return torch.cat(
+                [losses.triplet_reward(some, pairs, self.margin, others) for some in each]
+            )
+        # all of them at once: this is counted by the CPU, for which a GPU waits
+        times = len(codes) // len(others)
+        pairs = losses.Pairs(*(kind.repeat(times, 1) for kind in pairs))
         return losses.average_precision_reward(codes, pairs, others)

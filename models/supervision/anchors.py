@@ -38,8 +38,7 @@ class Anchors(nn.Module):
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """How likely each class is by FEATURES (B, D), (B, C) float32 at least."""
-        with torch.autocast(features.device.type, enabled=False):
-            return cosines(features.float(), self.anchors) / self.temperature
+        return cosines(features, self.anchors) / self.temperature
 
     def forward(self, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """OrthoHash or ArcFace of FEATURES (B, D) and TARGETS (B, C), a scalar."""

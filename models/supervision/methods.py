@@ -31,6 +31,8 @@ class Method:
         reads: it learns from whole sentences, and teaches a tower for text beside the encoder.
         codes: it learns the codes of the pictures themselves, beside the encoder that makes those
             of others.
+        renewed: before each epoch it finds its own targets of the pictures that it learns from, so
+            that those of others are not known, and losses of two epochs say nothing of each other.
         temperature: of its loss, unless a recipe says another; None: it has none, or one that
             hangs on the descriptor.
         margin: likewise.
@@ -44,6 +46,7 @@ class Method:
     needs_term: bool = False
     reads: bool = False
     codes: bool = False
+    renewed: bool = False
     temperature: float | None = None
     margin: float | None = None
 
@@ -276,6 +279,7 @@ CLUSTERS: Final[Mapping[str, Method]] = {
         "first ones among the pixels where the encoder is new.",
         cite="Caron, Bojanowski, Joulin, Douze, Deep Clustering for Unsupervised Learning "
         "of Visual Features, 2018",
+        renewed=True,
     ),
     "swav": Method(
         about="Each of two views is to tell the cluster of the other; all are used alike.",

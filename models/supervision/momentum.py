@@ -153,4 +153,4 @@ class Answers(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """The answers (B, P) to FEATURES."""
-        return cosines(self.project(features).float(), self.prototypes)
+        return cosines(self.project(features), self.prototypes)

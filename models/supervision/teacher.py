@@ -29,6 +29,8 @@ class Teacher(nn.Module):
         self.encoder = copy.deepcopy(encoder).requires_grad_(False)
         self.decay = decay
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.count = 0  # what `steps` says, but a GPU is not asked for it at every step
+        self.register_load_state_dict_post_hook(_recount)  # type: ignore[no-untyped-call]
         self.train(False)
 
     def train(self, mode: bool = True) -> "Teacher":
@@ -51,4 +53,10 @@ class Teacher(nn.Module):
         if self.decay == 1:
             return
         self.steps += 1
-        move_towards(self.encoder, encoder, max(1 / (int(self.steps) + 1), 1 - self.decay))
+        self.count += 1
+        move_towards(self.encoder, encoder, max(1 / (self.count + 1), 1 - self.decay))
+
+
+def _recount(teacher: nn.Module, _: object) -> None:
+    if isinstance(teacher, Teacher):
+        teacher.count = int(teacher.steps)

@@ -12,9 +12,10 @@ from data.store import Store
 from models.backbones import Start, start
 from models.learned_codes import LearnedCodes
 from models.learner import reproducible
+from models.moving import moved_to
 from models.supervision.base import Batch
 from tasks.training.checkpoint import Checkpoint, pointer
-from tasks.training.everything import images_of, moved_to
+from tasks.training.everything import images_of
 from tasks.training.group import Group
 from tasks.training.plan import TrainPlan
 from tasks.training.school import School, statistics

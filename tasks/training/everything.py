@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.aggregation.base import Aggregation
+from models.moving import moved_to, scaled
 from models.networks.base import Encoder
 from tasks.training.group import Group
 from tasks.training.training_set import TrainingSet
@@ -71,9 +72,10 @@ class Everything:
         found: list[torch.Tensor] = []
 
         def keep(_: torch.nn.Module, maps: tuple[torch.Tensor]) -> None:
-            samples = part.samples(maps[0]).float().cpu()  # (B, n, F)
+            samples = part.samples(maps[0]).float()  # (B, n, F)
             drawn = torch.rand(samples.shape[:2], generator=generator).argsort(dim=1)[:, :each]
-            found.append(torch.take_along_dim(samples, drawn[:, :, None], dim=1).flatten(0, 1))
+            chosen = torch.take_along_dim(samples, drawn[:, :, None].to(samples.device), dim=1)
+            found.append(chosen.flatten(0, 1).cpu())
 
         hook = part.register_forward_pre_hook(keep)
         try:
@@ -134,12 +136,4 @@ def _looking(encoder: Encoder) -> Iterator[None]:
 
 def images_of(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
     """PIXELS (B, 3, S, S) uint8 as images, float32 in [0, 1], on DEVICE."""
-    moved = moved_to(pixels, device)
-    return moved.contiguous(memory_format=torch.channels_last).float().div_(255)
-
-
-def moved_to(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """TENSOR on DEVICE; a GPU fetches it while the CPU goes on."""
-    if device.type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
+    return scaled(moved_to(pixels, device))

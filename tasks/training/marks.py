@@ -116,7 +116,7 @@ class Marks:
 
     def _of(self, rows: Rows) -> tuple[Rows, Rows]:
         """The marks of ROWS, one after the other: of which of them each is, and its code."""
-        counts = self.counts[rows]
+        counts = self._starts[rows + 1] - self._starts[rows]
         firsts = np.repeat(self._starts[rows] - np.cumsum(counts) + counts, counts)
         codes = self._codes[firsts + np.arange(len(firsts))].astype(np.int64)
         return np.repeat(np.arange(len(rows)), counts), codes

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from data.taxonomy import DescriptorType, Supervision
 from models import composition
+from models.supervision import SUPERVISIONS
 
 if TYPE_CHECKING:
     from tasks.training.plan import TrainPlan
@@ -37,6 +38,7 @@ def check(plan: "TrainPlan") -> None:
     _check_codes(plan)
     _check_compatible(plan)
     _check_text(plan)
+    _check_workers(plan)
 
 
 def _check_together(plan: "TrainPlan") -> None:
@@ -55,6 +57,15 @@ def _check_together(plan: "TrainPlan") -> None:
             "patience waits for a better epoch, and without validation none is better than "
             "another: set validation, the share of the pictures that choose, say 0.1."
         )
+    if plan.validation and plan.way.renewed:
+        teaching = SUPERVISIONS[plan.supervision]
+        suitable = teaching.methods_for(plan.descriptor)
+        able = " or ".join(word for word in suitable if not teaching.methods[word].renewed)
+        raise ValueError(
+            f"validation: {plan.validation:g} would choose the epoch by the loss on pictures that "
+            f"are held out, and method: {plan.way_name} has targets of those alone that it learns "
+            f"from, others in every epoch: leave validation out, or set method: {able}."
+        )
     if plan.sketches and plan.see == "edges":
         raise ValueError(
             f"see: edges shows every picture as a drawing, and sketches: {plan.sketches:g} "
@@ -64,6 +75,26 @@ def _check_together(plan: "TrainPlan") -> None:
         raise ValueError(
             f"bits_by: {plan.bits_by} says which of the learned bits are kept, and all of them "
             "are: set learned_bits, of which dimensions are kept, or leave bits_by out."
+        )
+
+
+def _check_workers(plan: "TrainPlan") -> None:
+    """Return if a step of PLAN can be shared by its workers, of whom each learns from its own part.
+
+    Raises:
+        ValueError: it cannot; says what to set.
+    """
+    least = 2 * plan.workers
+    if plan.workers > 1 and plan.batch < least:
+        raise ValueError(
+            f"workers: {plan.workers} share the pictures of a step, and of one alone a worker "
+            f"learns nothing: set batch, {plan.batch}, to {least} at least, or take fewer workers."
+        )
+    if plan.workers > 1 and plan.batches == "balanced" and plan.each < least:
+        raise ValueError(
+            f"workers: {plan.workers} share the pictures that a step has of each class, and a "
+            f"worker compares its own alone: set each, {plan.each}, to {least} at least, so that "
+            "all have two of a class, or take fewer workers."
         )
 
 

@@ -24,6 +24,9 @@ class Sentences:
 
     def __init__(self, starts: Rows, texts: Sequence[str]) -> None:
         self._starts, self._texts = starts, list(texts)
+        self._draw: tuple[int, int] | None = None
+        self._lots = np.zeros(len(self))
+        """Of each row by this draw, between 0 and 1; without one the first sentence is drawn."""
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Self:
@@ -56,9 +59,10 @@ class Sentences:
             draw: the seed and the number of the epoch, which decide alone what is drawn for a row,
                 whatever else is asked for; None: the first sentence.
         """
-        lots = np.zeros(len(self))
-        if draw is not None:
-            lots = np.random.default_rng((*draw, LOTS)).random(len(self))
-        counts = np.diff(self._starts)[rows]
-        places = self._starts[rows] + (lots[rows] * counts).astype(np.int64)
+        if draw != self._draw:
+            self._draw, self._lots = draw, np.zeros(len(self))
+            if draw is not None:
+                self._lots = np.random.default_rng((*draw, LOTS)).random(len(self))
+        counts = self._starts[rows + 1] - self._starts[rows]
+        places = self._starts[rows] + (self._lots[rows] * counts).astype(np.int64)
         return [self._texts[place] for place in places]

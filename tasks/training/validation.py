@@ -15,9 +15,10 @@ from models import metrics
 from models.descriptors.base import Descriptor
 from models.distances import between, prepared
 from models.learner import Learner
+from models.moving import moved_to
 from models.spec import EncoderSpec
 from models.supervision.base import Batch
-from tasks.training.everything import Everything, images_of, moved_to
+from tasks.training.everything import Everything, images_of
 from tasks.training.group import Group
 from tasks.training.marks import Marks
 from tasks.training.training_set import TrainingSet

@@ -1,6 +1,7 @@
 """Views are pictures of the same kind, decided by their generator alone, each on its own."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -26,6 +27,19 @@ def test_views_are_pictures_that_the_generator_alone_decides(change: Change) -> 
     assert views.max() <= 1
     assert torch.equal(change(pictures(), seeded()), views)
     assert not torch.equal(change(pictures(), seeded(1)), views)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [augment.gentle, augment.strong, partial(augment.sketched, probability=0.5)],
+    ids=["gentle", "strong", "sketched"],
+)
+def test_views_are_the_same_whatever_the_precision_they_are_learned_from_in(change: Change) -> None:
+    wanted = change(pictures(), seeded())
+    with torch.autocast("cpu", torch.bfloat16):
+        views = change(pictures(), seeded())
+    assert views.dtype == torch.float32
+    assert torch.equal(views, wanted)
 
 
 @pytest.mark.parametrize("change", [augment.gentle, augment.strong])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import losses
+from models.losses.terms import cosines
 from tests.models.formulas import B, C, D, drawn, targets, uniform
 
 
@@ -182,6 +183,16 @@ def test_half_precision_and_autocast_change_nothing_but_the_input(name: str) -> 
         whole = CASES[name](rows.changed(lambda tensor: tensor.float()))
     assert halved.dtype == torch.float32
     assert halved.item() == whole.item() == wanted.item()
+
+
+def test_cosines_are_whole_whatever_asks_for_them_and_half_as_rows_are() -> None:
+    rows, others = drawn(B, D, seed=7).float(), drawn(C, D, seed=8).float()
+    wanted = cosines(rows, others)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = cosines(rows, others)
+        halved = cosines(rows.bfloat16(), others)
+    assert torch.equal(found, wanted)
+    assert torch.equal(halved, cosines(rows.bfloat16().float(), others))
 
 
 @pytest.mark.parametrize("name", sorted(set(CASES) - STRAIGHT_THROUGH))

@@ -10,7 +10,7 @@ from data.store import Store
 from models.pixels import Transform
 from tasks.training.selection import Wanted, selected
 from tasks.training.training_set import Rows, Share, TrainingSet
-from tests.tasks.training.courses import Draw, fill
+from tests.tasks.training.courses import Draw, fill, plan
 
 ROOM = 3 * 16 * 16
 
@@ -94,6 +94,23 @@ def test_workers_leave_pairs_together(store: Store, version: int) -> None:
             told = {row: pixels.numpy().tobytes() for row, pixels in shown(whole)}
             for row, pixels in zip(mine.rows, mine.pixels, strict=True):
                 assert pixels.numpy().tobytes() == told[row]
+
+
+def test_every_worker_of_a_balanced_step_has_two_of_each_class(store: Store, version: int) -> None:
+    rows = pictures(store, version, 1000 * ROOM, kind="balanced", each=5)
+    rows.prepare(lambda done, total: None)
+    for rank in range(2):
+        for some in rows.batches(0, 0, 10, Share(rank, 2)):
+            assert some.targets is not None
+            counts = some.targets.sum(dim=0)
+            assert counts[counts > 0].tolist() in ([2, 3], [3, 2])
+    said = {"supervision": "supervised", "network": "siamese_triplet", "workers": 2}
+    with pytest.raises(ValueError, match="set each, 2, to 4 at least"):
+        plan(each=2, **said)
+    with pytest.raises(ValueError, match="set batch, 3, to 4 at least"):
+        plan(workers=2, batch=3)
+    assert plan(each=4, **said).batches == "balanced"
+    assert plan(each=2, **(said | {"workers": 1})).workers == 1
 
 
 def test_pairs_are_looked_for_in_memory_alone(store: Store, version: int) -> None:

@@ -209,3 +209,9 @@ def test_held_out_pictures_are_never_learned_from(store: Store, version: int) ->
 def test_patience_without_validation_is_refused() -> None:
     with pytest.raises(ValueError, match="set validation, the share of the pictures that choose"):
         plan(patience=2)
+
+
+def test_who_has_other_targets_in_every_epoch_cannot_be_judged_by_them() -> None:
+    with pytest.raises(ValueError, match="method: deepcluster has targets of those alone"):
+        plan(supervision="pseudo_supervised", validation=0.2)
+    assert plan(supervision="pseudo_supervised", method="swav", validation=0.2).validation == 0.2
