@@ -68,6 +68,13 @@ def check(
             f"{supervision} by {method} has no loss but what a network adds, and {network} adds "
             f"none: choose the network {_or(networks)}, or another method."
         )
+    if way.closed_form and descriptor == DescriptorType.AGGREGATED:
+        raise ValueError(
+            f"{supervision} by {method} finds a projection, and in its place an aggregated "
+            "descriptor has a whitening, which is found too: choose the descriptor real_valued, or "
+            f"the method {_or(name for name in suitable if not teaching.methods[name].closed_form)}"
+            " with whitening: pca."
+        )
     if way.reads and build.alike:
         networks = [word for word, one in NETWORKS.items() if not one.alike]
         raise ValueError(

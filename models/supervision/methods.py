@@ -31,6 +31,7 @@ class Method:
         reads: it learns from whole sentences, and teaches a tower for text beside the encoder.
         codes: it learns the codes of the pictures themselves, beside the encoder that makes those
             of others.
+        judges: it has a loss also of pictures that it does not learn from.
         temperature: of its loss, unless a recipe says another; None: it has none, or one that
             hangs on the descriptor.
         margin: likewise.
@@ -44,6 +45,7 @@ class Method:
     needs_term: bool = False
     reads: bool = False
     codes: bool = False
+    judges: bool = True
     temperature: float | None = None
     margin: float | None = None
 
@@ -276,6 +278,7 @@ CLUSTERS: Final[Mapping[str, Method]] = {
         "first ones among the pixels where the encoder is new.",
         cite="Caron, Bojanowski, Joulin, Douze, Deep Clustering for Unsupervised Learning "
         "of Visual Features, 2018",
+        judges=False,
     ),
     "swav": Method(
         about="Each of two views is to tell the cluster of the other; all are used alike.",

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from data.taxonomy import DescriptorType, Supervision
+from models.supervision import SUPERVISIONS
 
 if TYPE_CHECKING:
     from tasks.training.plan import TrainPlan
@@ -23,6 +24,16 @@ def check_together(plan: "TrainPlan") -> None:
         raise ValueError(
             "patience waits for a better epoch, and without validation none is better than "
             "another: set validation, the share of the pictures that choose, say 0.1."
+        )
+    if plan.validation and not plan.way.judges:
+        teaching = SUPERVISIONS[plan.supervision]
+        able = [
+            word for word in teaching.methods_for(plan.descriptor) if teaching.methods[word].judges
+        ]
+        raise ValueError(
+            f"{plan.way_name} knows the clusters of the pictures that it learns from alone, so "
+            f"those that are held out tell no epoch from another: leave validation out, or set "
+            f"method: {' or '.join(able)}."
         )
     if plan.sketches and plan.see == "edges":
         raise ValueError(

@@ -209,3 +209,11 @@ def test_held_out_pictures_are_never_learned_from(store: Store, version: int) ->
 def test_patience_without_validation_is_refused() -> None:
     with pytest.raises(ValueError, match="set validation, the share of the pictures that choose"):
         plan(patience=2)
+
+
+@pytest.mark.parametrize("descriptor", ["real_valued", "binary"])
+def test_clusters_of_what_is_learned_from_judge_nothing_that_is_held_out(descriptor: str) -> None:
+    told = {"supervision": "pseudo_supervised", "descriptor": descriptor, "validation": 0.2}
+    with pytest.raises(ValueError, match=r"deepcluster knows .* method: swav"):
+        plan(**told)
+    assert plan(**told, method="swav").validation == 0.2
