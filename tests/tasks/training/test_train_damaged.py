@@ -27,13 +27,13 @@ def cut(path: Path) -> None:
 
 def renamed(path: Path) -> None:
     """As another release would have kept it, by whose names this one knows nothing."""
-    state = torch.load(path)
+    state = torch.load(path, weights_only=True)
     state["encoder"] = {f"a.{name}": value for name, value in state["encoder"].items()}
     torch.save(state, path)
 
 
 def shorn(path: Path) -> None:
-    state = torch.load(path)
+    state = torch.load(path, weights_only=True)
     del state["more"]["stopped"]
     torch.save(state, path)
 
