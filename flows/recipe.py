@@ -1,17 +1,19 @@
 """A recipe: one YAML file that says what is indexed, by which encoder, and what a night may do."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from data.plan import Plan
 from data.taxonomy import Retrieval, unknown
 from flows.agreement import check_protocol
 from flows.kinds import measured_as
+from flows.written import mapping_of
 from models.composition import check_annotations
 from tasks.clean import RetainPlan
 from tasks.cluster import ClusterPlan
@@ -87,6 +89,13 @@ class Recipe(Plan):
         check_protocol(self.source, self.train, self.evaluate)
         return self
 
+    @model_validator(mode="after")
+    def _finite(self) -> "Recipe":
+        for place, number in _numbers(self.model_dump(mode="python"), ""):
+            if not math.isfinite(number):
+                raise ValueError(f"{place} is {number}: choose a finite number, or leave it out")
+        return self
+
     @classmethod
     def named(cls, word: str) -> "Recipe":
         """The recipe in file WORD (``photos.yaml``), or the shipped one of that name.
@@ -119,17 +128,13 @@ class Recipe(Plan):
         Raises:
             ValueError: TEXT is no YAML mapping or breaks a plan's rules.
         """
-        try:
-            fields = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ValueError(f"{word} is not YAML: {error}") from error
-        if not isinstance(fields, dict):
-            raise ValueError(f"{word} holds no recipe: expected keys such as name and source.")
+        fields = mapping_of(text, word)
 
-        def beside(path: object) -> str:
-            """PATH from the recipe's folder, or a URL as it is."""
-            said = str(path)
-            return said if "://" in said else str(relative_to / Path(said).expanduser())
+        def beside(path: Any) -> Any:
+            """PATH from the recipe's folder, or a URL as it is; what is no path, for its field."""
+            if not isinstance(path, str) or "://" in path:
+                return path
+            return str(relative_to / os.path.expanduser(path))
 
         source = fields.get("source")
         if isinstance(source, dict) and "root" in source:
@@ -148,7 +153,7 @@ def shipped() -> list[str]:
 
 
 def _with_trees(
-    fields: Mapping[str, Any], stage: str, beside: Callable[[object], str]
+    fields: Mapping[str, Any], stage: str, beside: Callable[[Any], Any]
 ) -> dict[str, Any]:
     """STAGE of FIELDS, where it writes out a protocol whose tree is in files: each BESIDE it."""
     said = fields.get(stage)
@@ -158,6 +163,18 @@ def _with_trees(
         return {}
     found = beside(parents) if isinstance(parents, str) else [beside(one) for one in parents]
     return {stage: {**said, "protocol": {**protocol, "parents": found}}}  # type: ignore[dict-item]
+
+
+def _numbers(said: Any, place: str) -> Iterator[tuple[str, float]]:
+    """The numbers with a point in what is SAID, and of all within it, each with its PLACE."""
+    if isinstance(said, float):
+        yield place, said
+    elif isinstance(said, Mapping):
+        for word, value in said.items():
+            yield from _numbers(value, f"{place}.{word}" if place else str(word))
+    elif isinstance(said, list | tuple):
+        for value in said:
+            yield from _numbers(value, place)
 
 
 def _sentences(error: ValidationError) -> str:

@@ -16,7 +16,7 @@ import torch
 
 from data.taxonomy import DescriptorType
 from models.allowance import allowance
-from models.foreign import NO_TOWER, Foreign, foreign
+from models.foreign import NO_TOWER, Foreign, at_home, foreign
 from models.header import spec_of
 from models.networks.base import Encoder
 from models.networks.pretrained import PretrainedEncoder
@@ -53,7 +53,7 @@ def start(spec: EncoderSpec, pretrained: str | None, seed: int) -> Start:
     """
     if pretrained is None:
         return Start(build(spec, seed), spec)
-    path = Path(pretrained).expanduser()
+    path = at_home(pretrained)
     if path.is_file():
         return _of_ours(spec, path, seed)
     return _of_others(spec, foreign(pretrained, reads=spec.text is not None), seed)

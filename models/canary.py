@@ -81,8 +81,21 @@ def images(embedder: Encodes) -> torch.Tensor:
 
 
 def reference(embedder: Encodes) -> dict[str, Any]:
-    """What the card of EMBEDDER keeps, for JSON: the shape, and the float32 values in base64."""
-    seen = features(embedder).numpy().astype("<f4")
+    """What the card of EMBEDDER keeps, for JSON: the shape, and the float32 values in base64.
+
+    Raises:
+        FloatingPointError: it makes nothing of a canary by which it could prove itself.
+    """
+    made = features(embedder)
+    lengths = made.norm(dim=1)  # (16,)
+    lost = int((~(lengths.isfinite() & (lengths > 0))).sum())
+    if lost:
+        raise FloatingPointError(
+            f"The encoder makes no finite numbers, or zeros alone, of {lost} of {len(made)} canary "
+            "pictures, so it was not kept: its training diverged at the end, or the weights that "
+            "it began with are damaged. Choose a smaller lr, or other pretrained weights."
+        )
+    seen = made.numpy().astype("<f4")
     return {"shape": list(seen.shape), "float32": base64.b64encode(seen.tobytes()).decode()}
 
 

@@ -4,6 +4,7 @@ Only tensors are read: safetensors, or torch files with ``weights_only``. No cod
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def _named(pretrained: str, reads: bool) -> Foreign:
         return _of_timm(pretrained.removeprefix("timm/"))
     if pretrained.startswith("open_clip/"):
         return _of_open_clip(pretrained.removeprefix("open_clip/"))
-    path = Path(pretrained).expanduser()
+    path = at_home(pretrained)
     if (path / OPEN_CLIP_CONFIG).is_file():
         return _of_open_clip_folder(path)
     if not path.is_dir() and not _of_a_hub(pretrained):
@@ -113,7 +114,7 @@ def _of_timm(name: str) -> Foreign:
     wanted = f"pretrained: timm/{name}"
     timm = library("timm", wanted)
     if file:
-        tensors = of_file(Path(file).expanduser())
+        tensors = of_file(at_home(file))
         about = timm.get_pretrained_cfg(name).to_dict()
     else:
         try:
@@ -144,7 +145,7 @@ def _of_open_clip(name: str) -> Foreign:
             f"{wanted} does not say which weights: write {wanted}@FILE or one of its tags, "
             f"{wanted}@{'|'.join(tags[:8])}"
         )
-    path = Path(file).expanduser()
+    path = at_home(file)
     if file in tags and not path.is_file():
         try:
             tensors = open_clip.create_model(name, pretrained=file).visual.state_dict()
@@ -212,6 +213,11 @@ def _of_transformers(name: str, path: Path, reads: bool) -> Foreign:
     tensors = image_part(network).state_dict()
     text = text_of(network, place, transformers, local) if reads else None
     return Foreign(backbone, tensors, _licence(path), text)
+
+
+def at_home(path: str) -> Path:
+    """PATH, in whose first place ``~`` stands for a home that is known; else it is a name."""
+    return Path(os.path.expanduser(path))
 
 
 def _without(config: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

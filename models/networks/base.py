@@ -88,7 +88,17 @@ class Encoder(nn.Module, ABC):
     def see(
         self, images: torch.Tensor, alike: torch.Tensor | None, generator: torch.Generator
     ) -> Views:
-        """IMAGES (V, 3, H, W) and what it makes of them; ALIKE (V, V) is what the teacher knows."""
+        """IMAGES (V, 3, H, W) and what it makes of them; ALIKE (V, V) is what the teacher knows.
+
+        Raises:
+            ValueError: it learns, and there is one image, whose batch has no variance.
+        """
+        if self.training and len(images) == 1:
+            raise ValueError(
+                "There is a single picture to learn from in a step, and what whitens the features "
+                "learns from how pictures differ: two at least that can be decoded are needed, "
+                "and two a step of each worker. Set epochs: 0 to index it all the same."
+            )
         pooled = self.pooled(images)
         return Views(images, pooled, self.finished(pooled), alike, generator)
 

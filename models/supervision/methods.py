@@ -252,7 +252,7 @@ STRUCTURE: Final[Mapping[str, Method]] = {
     "pca": Method(
         about="The principal directions.",
         cite="Pearson, On Lines and Planes of Closest Fit to Systems of Points in Space, 1901",
-        descriptors=NUMBERS,
+        descriptors=(DescriptorType.REAL_VALUED,),
         closed_form=True,
     ),
 }

@@ -1,9 +1,21 @@
 """The state of a training that has not ended, as its workers keep it in a store."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pickle import UnpicklingError
+from typing import Final
+
+import torch
 
 from data.store import Store
 from tasks.training.group import Group
+
+_NO_STATE: Final = (
+    *(FileNotFoundError, EOFError, UnpicklingError, RuntimeError),
+    *(ValueError, LookupError, TypeError, AttributeError),
+)
+"""What reading and going on raise where something else than a state of the training is kept."""
 
 
 class Checkpoint:
@@ -20,6 +32,26 @@ class Checkpoint:
 
     def __init__(self, store: Store, folder: str, group: Group) -> None:
         self._store, self._folder, self._group = store, folder, group
+
+    @contextmanager
+    def taken_up(self) -> Iterator[None]:
+        """Within it a state is read and gone on from.
+
+        Raises:
+            ValueError: it cannot be; says what to do.
+        """
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except _NO_STATE as error:
+            said = str(error).splitlines() or [""]
+            raise ValueError(
+                f"A training that was killed cannot be gone on with, for its state in "
+                f"{self._store.uri(self._folder)} is damaged, or another release kept it "
+                f"({type(error).__name__}: {said[0][:200]}). Delete that folder, and the training "
+                "begins anew."
+            ) from error
 
     def read(self) -> tuple[bytes, bytes] | None:
         """The whole state and this worker's own; None where there is none."""

@@ -248,15 +248,20 @@ class _Run:
         self.kept = time.monotonic()
 
     def _go_on(self) -> None:
-        """Take up the state of a training that was killed, where there is one."""
-        states = self.checkpoint.read()
-        if states is None:
-            return
-        kept, result = self.learner.restore(*states), self.result
-        result.loss, result.measured = list(kept["loss"]), list(kept["measured"])
-        result.epoch, result.stopped = int(kept["epoch"]), bool(kept["stopped"])
-        self.best, self.done, self.total = dict(kept["best"]), int(kept["done"]), kept["total"]
-        self.generator.set_state(kept["generator"].cpu())
-        for pictures, bad in zip(self.school.sets, kept["bad"], strict=True):
-            pictures.bad.update(bad)
-        self.since -= float(kept["seconds"])
+        """Take up the state of a training that was killed, where there is one.
+
+        Raises:
+            ValueError: what is there is no state of this training.
+        """
+        with self.checkpoint.taken_up():
+            states = self.checkpoint.read()
+            if states is None:
+                return
+            kept, result = self.learner.restore(*states), self.result
+            result.loss, result.measured = list(kept["loss"]), list(kept["measured"])
+            result.epoch, result.stopped = int(kept["epoch"]), bool(kept["stopped"])
+            self.best, self.done, self.total = dict(kept["best"]), int(kept["done"]), kept["total"]
+            self.generator.set_state(kept["generator"].cpu())
+            for pictures, bad in zip(self.school.sets, kept["bad"], strict=True):
+                pictures.bad.update(bad)
+            self.since -= float(kept["seconds"])

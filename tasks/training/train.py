@@ -56,7 +56,9 @@ def train(
         again: train although there is an encoder; it takes the other's place.
 
     Raises:
-        ValueError: the dataset lacks what the supervision needs, or its splits.
+        ValueError: the dataset lacks what the supervision needs, or its splits; or what a killed
+            training left cannot be gone on from.
+        FloatingPointError: the training diverged.
     """
     known = trained(store, dataset, plan)
     if known is not None and not again:
@@ -73,11 +75,17 @@ def train(
 
 
 def trained(store: Store, dataset: str, plan: TrainPlan) -> str | None:
-    """The digest of the encoder that PLAN made of DATASET; None if it has not been trained."""
+    """The digest of the encoder that PLAN made of DATASET; None if it has not been trained.
+
+    Where what says so is damaged, nothing does: trained again, the plan makes the same encoder.
+    """
     name = _plan_name(dataset, plan)
     if not store.exists(name):
         return None
-    digest = str(json.loads(store.read(name))["encoder"])
+    try:
+        digest = str(json.loads(store.read(name))["encoder"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
     return digest if store.exists(weights_name(digest)) else None
 
 

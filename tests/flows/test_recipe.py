@@ -156,3 +156,54 @@ def test_a_word_that_names_no_recipe_is_answered_with_what_there_is(
     assert Recipe.named("mine.yaml").source.root == str(tmp_path / "pictures")
     with pytest.raises(FileNotFoundError, match="nightjar init"):
         Recipe.named("nowhere.yaml")
+
+
+BOMB = "&a [x, x]\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(9)
+)
+"""Ten lines of which the last stands for 774,840,978 words."""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("train: {epochs: 1}\ntrain: {epochs: 2}", "line 4: train is said twice"),
+        ("train: {epochs: 1, lr: 0.1, epochs: 2}", "line 3: epochs is said twice"),
+        (f"a: {BOMB}train: {{pooling_options: {{gem: {{p: *j}}}}}}", "more than 100,000 words"),
+        (f"a: {BOMB}train: {{protocol: {{parents: *j}}}}", "more than 100,000 words"),
+        ("train: &t {options: {heads: *t}}", "line 3: an alias stands within what it repeats"),
+        ("train: " + "[" * 400 + "]" * 400, "nested more deeply than"),
+        (f"train: {{method: {'x' * 5000}}}", "5,000 characters, and 4,096"),
+        (f"train: {{seed: {'9' * 5000}}}", "5,000 characters, and 4,096"),
+        ("\0", "is not YAML"),
+    ],
+)
+def test_a_file_that_says_too_much_or_a_thing_twice_is_no_recipe(text: str, says: str) -> None:
+    written = "name: toy\nsource: {dataset: folder, root: pictures}\n" + text
+    with pytest.raises(ValueError, match=says) as caught:
+        Recipe.parsed(written, "toy.yaml", Path("/somewhere"))
+    assert "toy.yaml" in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_an_alias_repeats_what_is_meant() -> None:
+    text = "name: toy\nsource: {dataset: folder, root: &r pictures}\ntrain: {licence: *r}\n"
+    assert Recipe.parsed(text, "toy.yaml", Path("/somewhere")).train.licence == "pictures"
+
+
+@pytest.mark.parametrize("root", [None, 3, ["pictures"], {"a": "pictures"}])
+def test_a_root_is_text(root: Any) -> None:
+    with pytest.raises(ValueError, match=r"source\.root: Input should be a valid string"):
+        parsed(source={"dataset": "folder", "root": root})
+
+
+def test_the_home_of_nobody_is_a_name() -> None:
+    root = parsed(source={"dataset": "folder", "root": "~nobody9/x"}).source.root
+    assert root == "/somewhere/~nobody9/x"
+
+
+@pytest.mark.parametrize("number", [float("inf"), "inf", "1e999"])
+@pytest.mark.parametrize(("stage", "field"), [("train", "warm_up"), ("retain", "days")])
+def test_a_number_without_end_is_refused(number: Any, stage: str, field: str) -> None:
+    with pytest.raises(ValueError, match=rf"{stage}\.{field} is inf: choose a finite number"):
+        Recipe.model_validate(LEAST | {stage: {field: number}})

@@ -211,7 +211,9 @@ def test_patience_without_validation_is_refused() -> None:
         plan(patience=2)
 
 
-def test_who_has_other_targets_in_every_epoch_cannot_be_judged_by_them() -> None:
-    with pytest.raises(ValueError, match="method: deepcluster has targets of those alone"):
-        plan(supervision="pseudo_supervised", validation=0.2)
-    assert plan(supervision="pseudo_supervised", method="swav", validation=0.2).validation == 0.2
+@pytest.mark.parametrize("descriptor", ["real_valued", "binary"])
+def test_who_has_other_targets_in_every_epoch_cannot_be_judged_by_them(descriptor: str) -> None:
+    told = {"supervision": "pseudo_supervised", "descriptor": descriptor, "validation": 0.2}
+    with pytest.raises(ValueError, match=r"deepcluster has targets of those .* method: swav"):
+        plan(**told)
+    assert plan(**told, method="swav").validation == 0.2
