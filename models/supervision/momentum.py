@@ -17,7 +17,7 @@ from models.losses.terms import cosines
 from models.networks.base import Encoder, Views
 from models.supervision.base import Lesson, spread
 from models.supervision.constants import Constants
-from models.supervision.twins import Twins, projection
+from models.supervision.twins import Projector, Twins
 
 QUEUE: Final = 4096
 """Keys that MoCo keeps: what its authors keep for CIFAR."""
@@ -67,16 +67,16 @@ class MoCo(Twins):
     """
 
     queue: torch.Tensor
-    """(N, D) of unit length; drawn at random before there are keys."""
+    """(N, W) of unit length; drawn at random before there are keys."""
     place: torch.Tensor
     """Where the oldest of them is."""
 
     def __init__(self, lesson: Lesson, constants: Constants) -> None:
         super().__init__(lesson, constants)
-        self.project = projection(lesson)
+        self.project = Projector(lesson)
         length = max(1, min(QUEUE, lesson.pictures // 2))
         generator = torch.Generator().manual_seed(lesson.seed)
-        drawn = torch.randn(length, lesson.dimensions, generator=generator)
+        drawn = torch.randn(length, self.project.width, generator=generator)
         self.register_buffer("queue", functional.normalize(drawn))
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
         self._fresh: torch.Tensor | None = None
@@ -142,13 +142,13 @@ class DINO(Twins):
 
 
 class Answers(nn.Module):
-    """Features (B, D) -> cosines (B, P) to prototypes, behind a `projection`."""
+    """Features (B, D) -> cosines (B, P) to prototypes, behind a `Projector`."""
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__()
-        self.project = projection(lesson)
+        self.project = Projector(lesson)
         generator = torch.Generator().manual_seed(lesson.seed)
-        drawn = torch.randn(PROTOTYPES, lesson.dimensions, generator=generator)
+        drawn = torch.randn(PROTOTYPES, self.project.width, generator=generator)
         self.prototypes = nn.Parameter(drawn)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """What the methods of self-supervised learning ask of two views of each picture."""
 
 from abc import ABC, abstractmethod
+from typing import Final
 
 import torch
 from torch import nn
@@ -9,6 +10,11 @@ from models import losses
 from models.networks.base import Encoder, Views, drawn_from
 from models.supervision.base import Lesson, spread
 from models.supervision.constants import Constants
+
+WIDEST: Final = 512
+"""Numbers of a projection at most. How many come out of it makes little difference to what is
+learned (Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", 2020,
+section 4.2), and of the thousands of a VLAD it would be most of what each step has to do."""
 
 
 class Twins(nn.Module, ABC):
@@ -45,7 +51,7 @@ class SimCLR(Twins):
 
     def __init__(self, lesson: Lesson, constants: Constants) -> None:
         super().__init__(lesson, constants)
-        self.project = projection(lesson)
+        self.project = Projector(lesson)
 
     def forward(self, views: Views) -> torch.Tensor:
         """The loss of VIEWS."""
@@ -70,11 +76,17 @@ class CIBHash(Twins):
         return losses.cibhash(first, second, noise, self.temperature)
 
 
-def projection(lesson: Lesson) -> nn.Sequential:
-    """Two layers as wide as the features (B, D) of LESSON, (B, D), drawn from its seed."""
-    with drawn_from(lesson.seed):
-        return nn.Sequential(
-            nn.Linear(lesson.dimensions, lesson.dimensions),
-            nn.ReLU(),
-            nn.Linear(lesson.dimensions, lesson.dimensions),
-        )
+class Projector(nn.Sequential):
+    """Features (B, D) -> (B, W) by two layers, drawn from the seed of a lesson.
+
+    Args:
+        lesson: says D; W is as many, but `WIDEST` at most.
+    """
+
+    def __init__(self, lesson: Lesson) -> None:
+        width = min(lesson.dimensions, WIDEST)
+        with drawn_from(lesson.seed):
+            super().__init__(
+                nn.Linear(lesson.dimensions, width), nn.ReLU(), nn.Linear(width, width)
+            )
+        self.width = width

@@ -99,3 +99,14 @@ def test_the_centre_moves_to_the_answers_of_a_step_and_only_then() -> None:
     found.step(batch(0, 10))
     assert torch.allclose(twins.centre, 0.1 * answers[-1].mean(dim=0), atol=1e-7)
     assert answers[-1].abs().max() <= 1 + 1e-6, "cosines"
+
+
+@pytest.mark.parametrize("method", ["moco", "dino"])
+def test_what_projects_many_features_is_no_wider_than_it_has_to_be(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr("models.supervision.twins.WIDEST", 6)  # of 16 features
+    found, twins = taught(method)
+    layers = [part for part in twins.modules() if isinstance(part, torch.nn.Linear)]
+    assert {(layer.in_features, layer.out_features) for layer in layers} >= {(16, 6), (6, 6)}
+    assert torch.isfinite(found.step(batch(0, 10)))
