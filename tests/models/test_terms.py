@@ -34,6 +34,16 @@ def small(network: Network, said: dict[str, Any], descriptor: DescriptorType) ->
     return built(network, descriptor, 16, width=4, **said)
 
 
+def begun(
+    network: Network, said: dict[str, Any], descriptor: DescriptorType, half: bool = False
+) -> Learner:
+    """A learner whom the network's term alone teaches, before its first step."""
+    encoder = small(network, said, descriptor)
+    schedule = Schedule("adamw", 2e-3, 0.05, warm_up=1, steps=4)
+    teacher = Silent(Lesson(16, descriptor))
+    return Learner(encoder, teacher, schedule, CPU, term=term_of(encoder), half=half)
+
+
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 def test_the_table_says_who_adds_a_term(network: Network) -> None:
     encoder = built(network, DescriptorType.BINARY, 16, width=4)
@@ -87,23 +97,17 @@ def test_a_term_depends_on_its_seed_and_the_step_s_generator_alone(
 def test_a_restored_term_goes_on_with_the_same_bits(
     network: Network, said: dict[str, Any], descriptor: DescriptorType
 ) -> None:
-    def begun() -> Learner:
-        encoder = small(network, said, descriptor)
-        schedule = Schedule("adamw", 2e-3, 0.05, warm_up=1, steps=4)
-        teacher = Silent(Lesson(16, descriptor))
-        return Learner(encoder, teacher, schedule, CPU, term=encoder.term(0))
-
     def step(learner: Learner, number: int) -> None:
         draw = torch.Generator().manual_seed(number)
         learner.step(Batch(torch.rand(8, 3, 16, 16, generator=draw), TARGETS, draw))
 
     with reproducible(CPU, 1):
-        whole = begun()
+        whole = begun(network, said, descriptor)
         for number in range(4):
             step(whole, number)
             if number == 1:
                 kept = whole.state()
-        resumed = begun()
+        resumed = begun(network, said, descriptor)
         resumed.restore(kept)
         for number in (2, 3):
             step(resumed, number)
@@ -118,18 +122,17 @@ def test_a_restored_term_goes_on_with_the_same_bits(
 def test_a_term_is_measured_without_a_trace_and_learned_at_half_precision(
     network: Network, said: dict[str, Any], descriptor: DescriptorType
 ) -> None:
-    encoder = small(network, said, descriptor)
-    schedule = Schedule("adamw", 2e-3, 0.05, warm_up=1, steps=4)
-    teacher, term = Silent(Lesson(16, descriptor)), term_of(encoder)
-    learner = Learner(encoder, teacher, schedule, CPU, term=term, half=True)
+    learner = begun(network, said, descriptor, half=True)
+    assert learner.term is not None
+    parts = (learner.encoder, learner.term)
     draw = torch.Generator().manual_seed(0)
     images = torch.rand(8, 3, 16, 16, generator=draw)
     assert torch.isfinite(learner.step(Batch(images, TARGETS, draw)))
-    before = [{n: v.clone() for n, v in part.state_dict().items()} for part in (encoder, term)]
+    before = [{n: v.clone() for n, v in part.state_dict().items()} for part in parts]
     told = learner.told(Batch(images, TARGETS, draw))
     assert torch.isfinite(told)
     assert not told.requires_grad
-    for part, kept in zip((encoder, term), before, strict=True):
+    for part, kept in zip(parts, before, strict=True):
         for name, value in part.state_dict().items():
             assert torch.equal(value, kept[name]), name
 
@@ -138,11 +141,9 @@ def test_a_term_is_measured_without_a_trace_and_learned_at_half_precision(
 def test_the_kernels_of_a_term_learn_channels_last_as_the_encoder_s_do(
     network: Network, said: dict[str, Any], descriptor: DescriptorType
 ) -> None:
-    encoder = small(network, said, descriptor)
-    schedule = Schedule("adamw", 2e-3, 0.05, warm_up=1, steps=4)
-    teacher, term = Silent(Lesson(16, descriptor)), term_of(encoder)
-    Learner(encoder, teacher, schedule, CPU, term=term)
-    for part in (encoder, term):
+    learner = begun(network, said, descriptor)
+    assert learner.term is not None
+    for part in (learner.encoder, learner.term):
         for name, kernel in part.named_parameters():
             if kernel.ndim == 4:
                 assert kernel.is_contiguous(memory_format=torch.channels_last), name
