@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -196,12 +197,14 @@ def last_paper(store: Store, recipe: str, name: str, among: Sequence[str] | None
         paper = f"{RUNS}/{recipe}/{run}/{name}"
         if store.exists(paper):
             return store.read(paper)
-    others = [run for run in runs(store, recipe) if store.exists(f"{RUNS}/{recipe}/{run}/{name}")]
-    if among is not None and others:
-        raise FileNotFoundError(
-            f"Run {', '.join(among)} of {recipe} has left no {name} in {store.root}: choose from "
-            f"{', '.join(others[:-6:-1])}."
-        )
+    if among is not None:
+        others = reversed(runs(store, recipe))
+        left = (run for run in others if store.exists(f"{RUNS}/{recipe}/{run}/{name}"))
+        if newest := list(islice(left, 5)):
+            raise FileNotFoundError(
+                f"Run {', '.join(among)} of {recipe} has left no {name} in {store.root}: choose "
+                f"from {', '.join(newest)}."
+            )
     raise FileNotFoundError(
         f"No run of {recipe} has left a {name} in {store.root}. Run it first: `nightjar reindex` "
         "with its recipe."
