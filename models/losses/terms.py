@@ -11,19 +11,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def in_float32(loss: Callable[P, R]) -> Callable[P, R]:
-    """LOSS, computed in float32 at least, whatever autocast wants and half-precision tensors hold.
+def in_float32(work: Callable[P, R]) -> Callable[P, R]:
+    """WORK, done in float32 at least, whatever autocast wants and half-precision tensors hold.
 
     Similarities divided by a temperature, exponentials of them, and where a pixel lies do not
     survive the 8 bits of a bfloat16's mantissa.
     """
 
-    @wraps(loss)
+    @wraps(work)
     def computed(*args: P.args, **kwargs: P.kwargs) -> R:
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
         with torch.autocast(tensors[0].device.type, enabled=False):
             words = {name: _widened(value) for name, value in kwargs.items()}
-            return loss(*map(_widened, args), **words)
+            return work(*map(_widened, args), **words)
 
     return computed
 

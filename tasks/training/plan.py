@@ -247,9 +247,9 @@ class TrainPlan(Plan):
 
     @property
     def whole(self) -> "TrainPlan":
-        """The training of all bits that are learned, of which this plan keeps the best.
+        """The training of all bits that are learned, of which this plan keeps some.
 
-        Plans that differ in how many they keep have one training.
+        Plans that differ in how many they keep, and by what, have one training.
         """
         said = {"dimensions": self.learned_bits, "learned_bits": 0, "bits_by": "worth"}
         return self.model_copy(update=said)

@@ -63,7 +63,7 @@ def shorten(
     spec: EncoderSpec,
     device: torch.device,
 ) -> Shortened:
-    """ENCODER, which SPEC builds and PLAN's whole has made, without all but the best of its bits.
+    """ENCODER, which SPEC builds and PLAN's whole has made, without all but the bits that are kept.
 
     The order does not depend on how many are kept, so a shorter code begins a longer one. By lot
     it is any order: what the best must beat.

@@ -138,7 +138,7 @@ def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: 
 
 
 def _shortened(store: Store, dataset: str, version: int, plan: TrainPlan, whole: str) -> str:
-    """The digest of the encoder that makes the best bits of the encoder WHOLE, put into STORE."""
+    """The digest of the encoder that makes the bits of WHOLE that PLAN keeps, put into STORE."""
     from models import canary, weights
     from tasks.training.shorten import shorten
 
