@@ -8,7 +8,7 @@ safetensors, or torch files with ``weights_only``. No code comes with them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ import torch
 
 from data.taxonomy import DescriptorType
 from models.allowance import allowance
-from models.foreign import NO_TOWER, Foreign, at_home, foreign
+from models.foreign import NO_TOWER, Foreign, foreign
 from models.header import spec_of
 from models.networks.base import Encoder
 from models.networks.pretrained import PretrainedEncoder
+from models.origin import at_home, origin_digest
 from models.spec import EncoderSpec
 from models.tensors import of_safetensors
 from models.weights import build
@@ -33,11 +34,13 @@ class Start:
         encoder: with the weights to start from.
         spec: what it was built from.
         licence: of those weights, as their maker states it; "own" where there are none.
+        origin: the digest of the files that hold them; empty where no file of this machine does.
     """
 
     encoder: Encoder
     spec: EncoderSpec
     licence: str = "own"
+    origin: str = ""
 
 
 def start(spec: EncoderSpec, pretrained: str | None, seed: int) -> Start:
@@ -53,10 +56,12 @@ def start(spec: EncoderSpec, pretrained: str | None, seed: int) -> Start:
     """
     if pretrained is None:
         return Start(build(spec, seed), spec)
-    path = at_home(pretrained)
+    origin, path = origin_digest(pretrained), at_home(pretrained)
     if path.is_file():
-        return _of_ours(spec, path, seed)
-    return _of_others(spec, foreign(pretrained, reads=spec.text is not None), seed)
+        began = _of_ours(spec, path, seed)
+    else:
+        began = _of_others(spec, foreign(pretrained, reads=spec.text is not None), seed)
+    return replace(began, origin=origin)
 
 
 def _of_ours(spec: EncoderSpec, path: Path, seed: int) -> Start:

@@ -4,7 +4,6 @@ Only tensors are read: safetensors, or torch files with ``weights_only``. No cod
 """
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from safetensors import SafetensorError
 from data.taxonomy import unknown
 from models.extras import library
 from models.networks.pretrained import image_part
+from models.origin import WEIGHTS, at_home
 from models.spec import Backbone
 from models.tensors import of_file
 from models.text.foreign import ForeignText, text_of
@@ -25,9 +25,6 @@ OPEN_CLIP_CONFIG: Final = "open_clip_config.json"
 CLIP_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD: Final = (0.26862954, 0.26130258, 0.27577711)
 """Of the colours that CLIP was trained on, which open_clip takes where nothing is said."""
-
-FILES: Final = (".safetensors", ".bin", ".pt", ".pth")
-"""How files of weights end, and no model of a hub."""
 
 FLEETING: Final = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype"})
 """What a transformers configuration says of its place and storage, not of the network."""
@@ -105,7 +102,7 @@ def _named(pretrained: str, reads: bool) -> Foreign:
 
 def _of_a_hub(name: str) -> bool:
     """Whether NAME reads as OWNER/NAME of a hub, and not as a file or folder that is missing."""
-    return bool(re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name)) and not name.endswith(FILES)
+    return bool(re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name)) and not name.endswith(WEIGHTS)
 
 
 def _of_timm(name: str) -> Foreign:
@@ -213,11 +210,6 @@ def _of_transformers(name: str, path: Path, reads: bool) -> Foreign:
     tensors = image_part(network).state_dict()
     text = text_of(network, place, transformers, local) if reads else None
     return Foreign(backbone, tensors, _licence(path), text)
-
-
-def at_home(path: str) -> Path:
-    """PATH, in whose first place ``~`` stands for a home that is known; else it is a name."""
-    return Path(os.path.expanduser(path))
 
 
 def _without(config: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

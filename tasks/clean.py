@@ -1,4 +1,7 @@
-"""Let go of what retention no longer asks for: versions, tables, tars, tombstones, descriptors."""
+"""Let go of what retention no longer asks for: versions, tables, tars, tombstones, descriptors.
+
+And of the states of trainings that nobody went on with.
+"""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -20,6 +23,7 @@ from data.protocols.kept import FOLDER as SETS
 from data.store import Store
 from data.tables import RUN, Table
 from data.versions import drop, made, staying
+from tasks.encoders import TRAININGS
 from tasks.seal import DATASET_TAG
 
 CACHES: Final = "descriptors"
@@ -45,8 +49,9 @@ class Cleaned:
         shards: names of tars and their sidecars.
         caches: encoders whose descriptors are gone.
         sets: lists of drawn sets that no kept version was measured by.
+        trainings: states of trainings that were killed, or failed, and not taken up again.
         tombstones: manifest rows of images that were removed long ago.
-        bytes: what tars, descriptors, table data and indexes of these took in the store.
+        bytes: what all these took in the store.
         dry_run: nothing was changed.
     """
 
@@ -55,21 +60,15 @@ class Cleaned:
     shards: list[str] = field(default_factory=list)
     caches: list[str] = field(default_factory=list)
     sets: list[str] = field(default_factory=list)
+    trainings: list[str] = field(default_factory=list)
     tombstones: int = 0
     bytes: int = 0
     dry_run: bool = False
 
     def __add__(self, other: "Cleaned") -> "Cleaned":
-        return Cleaned(
-            self.versions + other.versions,
-            self.tables + other.tables,
-            self.shards + other.shards,
-            self.caches + other.caches,
-            self.sets + other.sets,
-            self.tombstones + other.tombstones,
-            self.bytes + other.bytes,
-            self.dry_run or other.dry_run,
-        )
+        ours, theirs = vars(self), vars(other)
+        both = {name: ours[name] + theirs[name] for name in ours if name != "dry_run"}
+        return Cleaned(**both, dry_run=self.dry_run or other.dry_run)
 
 
 def clean(
@@ -105,7 +104,11 @@ def clean(
                 found += Cleaned(tables=[name], bytes=size)
         remaining = [name for name in stay if name not in found.tables]
         encoders = {encoder_of(index_table(store, name).schema) for name in remaining}
-        found += _clean_caches(store, encoders, young, dry_run)
+        caches, size = _clean_folders(store, CACHES, encoders, young, dry_run)
+        found += Cleaned(caches=caches, bytes=size)
+        old = now - timedelta(days=plan.days)
+        trainings, size = _clean_folders(store, TRAININGS, set(), min(young, old), dry_run)
+        found += Cleaned(trainings=trainings, bytes=size)
         kept_lines = [
             one
             for name in remaining
@@ -117,7 +120,7 @@ def clean(
         if table.exists():
             named = {one.dataset_version for one in kept_lines}
             found += _clean_dataset(table, dataset, named, young, dry_run)
-            found += _bury(table, named, now - timedelta(days=plan.days), dry_run)
+            found += _bury(table, named, old, dry_run)
         return found
 
 
@@ -218,15 +221,16 @@ def _clean_dataset(
     )
 
 
-def _clean_caches(store: Store, encoders: set[str], young: datetime, dry_run: bool) -> Cleaned:
-    """The descriptors of all encoders but ENCODERS gone, unless one is being filled."""
-    found = Cleaned()
-    for encoder in store.names(CACHES):
-        if encoder in encoders:
-            continue
-        if (size := _swept(store, f"{CACHES}/{encoder}", young, dry_run)) is not None:
-            found += Cleaned(caches=[encoder], bytes=size)
-    return found
+def _clean_folders(
+    store: Store, folder: str, stay: set[str], limit: datetime, dry_run: bool
+) -> tuple[list[str], int]:
+    """What is gone of FOLDER, by name, and its bytes: all but what shall STAY, or is in use."""
+    gone, size = [], 0
+    for name in set(store.names(folder)) - stay:
+        if (its := _swept(store, f"{folder}/{name}", limit, dry_run)) is not None:
+            gone.append(name)
+            size += its
+    return sorted(gone), size
 
 
 def _clean_sets(

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from data.store import Store
 from models.header import START, length_of, spec_of
@@ -11,6 +11,10 @@ from models.spec import EncoderSpec, Precision
 
 if TYPE_CHECKING:
     from models.weights import Embedder
+
+
+TRAININGS: Final = "encoders/training"
+"""Where in a store the states of trainings lie that have not ended, a folder each."""
 
 
 def keep_encoder(store: Store, content: bytes, card: dict[str, Any], codes: bytes = b"") -> str:

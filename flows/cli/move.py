@@ -117,10 +117,14 @@ def clean(recipe: RecipeWord, dry_run: DryRun = False, json: Json = False) -> No
     cleaned = tidy(store, plan.dataset, plan.name, plan.retain, dry_run)
     found = show.plain(cleaned)
     if json:
-        show.machine(found | {"dry_run": dry_run})
+        show.machine(found)
         return
-    typer.echo("would be removed" if dry_run else "removed")
-    show.facts(found)
+    del found["dry_run"]
+    if not any(found.values()):
+        typer.echo("nothing is there that no kept version needs")
+        return
+    typer.echo("would be removed:" if dry_run else "removed:")
+    show.facts({name: what for name, what in found.items() if what})
 
 
 @app.command()

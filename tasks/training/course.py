@@ -14,6 +14,7 @@ from models.learned_codes import LearnedCodes
 from models.learner import reproducible
 from models.moving import moved_to
 from models.supervision.base import Batch
+from tasks.encoders import TRAININGS
 from tasks.training.checkpoint import Checkpoint, pointer
 from tasks.training.everything import images_of
 from tasks.training.group import Group
@@ -94,13 +95,17 @@ def run(
         return Course(began)
     with reproducible(device, plan.threads):
         school = School(store, dataset, version, plan, device, began, group, progress)
-        folder = checkpoint_folder(dataset, version, plan)
+        folder = checkpoint_folder(dataset, version, plan, began.origin)
         return _Run(school, plan, progress, Checkpoint(store, folder, group)).course()
 
 
-def checkpoint_folder(dataset: str, version: int, plan: TrainPlan) -> str:
-    """Where the state of a training that has not ended lies in a store."""
-    return f"encoders/training/{plan.digest}-{dataset}-{version}"
+def checkpoint_folder(dataset: str, version: int, plan: TrainPlan, origin: str = "") -> str:
+    """Where the state of a training that has not ended lies in a store.
+
+    One that began with other weights, of another ORIGIN, is another training.
+    """
+    began = f"-{origin[:12]}" if origin else ""
+    return f"{TRAININGS}/{plan.digest}-{dataset}-{version}{began}"
 
 
 def checkpoint_name(dataset: str, version: int, plan: TrainPlan) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from data.lineage import code_revision, library_versions
 from data.plan import digest_of
 from data.store import Store
+from models.origin import origin_digest
 from tasks.cluster import ClusterPlan, connect
 from tasks.encoders import (
     card_of,
@@ -43,8 +44,9 @@ def train(
 ) -> str:
     """The digest of the encoder that PLAN makes of DATASET at VERSION.
 
-    Where the plan has been trained on the dataset, at whatever version, that encoder is it. What is
-    killed goes on with the last whole epoch and ends, on a CPU, with the same bits.
+    Where the plan has been trained on the dataset, at whatever version, that encoder is it, unless
+    the file or folder that its weights were taken from holds others by now. What is killed goes on
+    with the last whole epoch and ends, on a CPU, with the same bits.
 
     Args:
         store: holds the dataset, takes the encoder.
@@ -77,14 +79,19 @@ def train(
 def trained(store: Store, dataset: str, plan: TrainPlan) -> str | None:
     """The digest of the encoder that PLAN made of DATASET; None if it has not been trained.
 
-    Where what says so is damaged, nothing does: trained again, the plan makes the same encoder.
+    Where what says so is damaged, nothing does: trained again, the plan makes the same encoder. One
+    that began with other weights than `pretrained` holds now is not it; where that holds none any
+    more, it is.
     """
     name = _plan_name(dataset, plan)
     if not store.exists(name):
         return None
     try:
-        digest = str(json.loads(store.read(name))["encoder"])
-    except (ValueError, LookupError, TypeError, RecursionError):
+        said = json.loads(store.read(name))
+        digest, began = str(said["encoder"]), said.get("origin", "")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    if began and origin_digest(plan.pretrained) not in ("", began):
         return None
     return digest if store.exists(weights_name(digest)) else None
 
@@ -114,6 +121,7 @@ def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: 
         "plan": plan.model_dump(mode="json"),
         "seed": plan.seed,
         "licence": plan.licence or course.began.licence,
+        "origin": course.began.origin,
         "loss": course.loss,
         "curves": course.curves,
         "epoch": course.epoch,
@@ -132,8 +140,8 @@ def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: 
         events = events_of(course.curves, ended, course.seconds)
         store.write(f"encoders/{weights.digest_of(content)}/{EVENTS}", events)
     digest = keep_encoder(store, content, card, codes)
-    store.write(_plan_name(dataset, plan), _json({"encoder": digest, "dataset": dataset}))
-    store.delete(checkpoint_folder(dataset, version, plan))
+    _remember(store, dataset, plan, digest, course.began.origin)
+    store.delete(checkpoint_folder(dataset, version, plan, course.began.origin))
     return digest
 
 
@@ -161,7 +169,7 @@ def _shortened(store: Store, dataset: str, version: int, plan: TrainPlan, whole:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     digest = keep_encoder(store, content, card)
-    store.write(_plan_name(dataset, plan), _json({"encoder": digest, "dataset": dataset}))
+    _remember(store, dataset, plan, digest, card.get("origin", ""))
     return digest
 
 
@@ -228,6 +236,12 @@ def _device(plan: TrainPlan) -> "torch.device":
     if plan.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(plan.device)
+
+
+def _remember(store: Store, dataset: str, plan: TrainPlan, digest: str, origin: str) -> None:
+    """Say in STORE that PLAN made the encoder DIGEST of DATASET, from weights of ORIGIN."""
+    said = {"encoder": digest, "dataset": dataset, "origin": origin}
+    store.write(_plan_name(dataset, plan), _json(said))
 
 
 def _plan_name(dataset: str, plan: TrainPlan) -> str:

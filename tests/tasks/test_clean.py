@@ -156,6 +156,25 @@ def test_nothing_young_is_touched(real_world: "World") -> None:
     assert done.caches == ["d" * 64]
 
 
+def test_the_state_of_a_training_that_nobody_went_on_with_goes(real_world: "World") -> None:
+    nights(real_world, 1)
+    store, month = real_world.store, time.time() - 30 * 86400
+    for name, when in (("given-up", month - 60), ("in-hand", month + 60)):
+        for file in ("state.json", "3/whole.pt"):
+            store.write(f"encoders/training/{name}/{file}", b"state")
+            os.utime(f"{store.root}/encoders/training/{name}/{file}", (when, when))
+    # a state is whole: the old file beside a younger one is of a training in hand
+    os.utime(f"{store.root}/encoders/training/in-hand/state.json", (month - 60, month - 60))
+    store.write(f"encoders/{'e' * 64}/encoder.safetensors", b"the work of a training")
+    told = clean(store, "pictures", "toy", RetainPlan(), dry_run=True)
+    assert (told.trainings, told.bytes) == (["given-up"], 10)
+    assert store.names("encoders/training") == ["given-up", "in-hand"]
+    assert clean(store, "pictures", "toy", RetainPlan()).trainings == ["given-up"]
+    assert store.names("encoders/training") == ["in-hand"]
+    assert clean(store, "pictures", "toy", RetainPlan(days=29)).trainings == ["in-hand"]
+    assert store.exists(f"encoders/{'e' * 64}/encoder.safetensors")
+
+
 def test_tombstones_go_once_every_index_knows_of_them(real_world: "World") -> None:
     nights(real_world, 2)
     real_world.write({"k0": ("", "a", "removed")})  # no index was told yet
