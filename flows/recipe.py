@@ -15,6 +15,7 @@ from flows.agreement import check_protocol
 from flows.kinds import measured_as
 from flows.written import mapping_of
 from models.composition import check_annotations
+from models.origin import weights_beside
 from tasks.clean import RetainPlan
 from tasks.cluster import ClusterPlan
 from tasks.extract import ExtractPlan
@@ -141,6 +142,10 @@ class Recipe(Plan):
             fields["source"] = {**source, "root": beside(source["root"])}
         for stage in ("train", "evaluate"):
             fields |= _with_trees(fields, stage, beside)
+        train = fields.get("train")
+        if isinstance(train, dict) and isinstance(train.get("pretrained"), str):
+            weights = weights_beside(train["pretrained"], relative_to)
+            fields["train"] = {**train, "pretrained": weights}
         try:
             return cls.model_validate(fields)
         except ValidationError as error:

@@ -25,6 +25,16 @@ def at_home(path: str) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def weights_beside(pretrained: str, folder: Path) -> str:
+    """PRETRAINED with a whole path in the place of a relative one that names something in FOLDER.
+
+    What names nothing there, the id of a hub for instance, stays as it is.
+    """
+    library, path = _parted(pretrained)
+    whole = folder / path
+    return f"{library}{whole}" if path.name and whole.exists() else pretrained
+
+
 def files_of(pretrained: str) -> list[Path]:
     """The files that PRETRAINED is read from; none where it is fetched, or is not there now.
 
@@ -32,11 +42,7 @@ def files_of(pretrained: str) -> list[Path]:
         pretrained: a word of `models.backbones`: FILE, FOLDER, or one of timm/NAME@FILE and
             open_clip/NAME@FILE.
     """
-    if pretrained in ("", "pixels"):
-        return []
-    path = at_home(pretrained)
-    if pretrained.startswith(LIBRARIES) and not path.is_file():
-        path = at_home(pretrained.partition("@")[2])
+    _, path = _parted(pretrained)
     if path.is_file():
         return [path]
     if not path.name or not path.is_dir():
@@ -53,6 +59,19 @@ def origin_digest(pretrained: str | None) -> str:
     if len(digests) > 1:
         return digest_of(digests)
     return "".join(digests.values())
+
+
+def _parted(pretrained: str) -> tuple[str, Path]:
+    """PRETRAINED as the network that it names of a library, with its ``@``, and a path.
+
+    Either may be empty.
+    """
+    if pretrained == "pixels":
+        return pretrained, Path()
+    if not pretrained.startswith(LIBRARIES) or at_home(pretrained).is_file():
+        return "", at_home(pretrained)
+    name, at, file = pretrained.partition("@")
+    return name + at, at_home(file)
 
 
 def _sha256(path: Path) -> str:

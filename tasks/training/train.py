@@ -83,17 +83,12 @@ def trained(store: Store, dataset: str, plan: TrainPlan) -> str | None:
     that began with other weights than `pretrained` holds now is not it; where that holds none any
     more, it is.
     """
-    name = _plan_name(dataset, plan)
-    if not store.exists(name):
-        return None
-    try:
-        said = json.loads(store.read(name))
-        digest, began = str(said["encoder"]), said.get("origin", "")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None
-    if began and origin_digest(plan.pretrained) not in ("", began):
-        return None
-    return digest if store.exists(weights_name(digest)) else None
+    now = origin_digest(plan.pretrained)
+    for name in _plan_names(dataset, plan, now):
+        digest, began = _remembered(store, name)
+        if digest and (not now or began in ("", now)) and store.exists(weights_name(digest)):
+            return digest
+    return None
 
 
 def _publish(store: Store, dataset: str, version: int, plan: TrainPlan, course: "Course") -> str:
@@ -241,12 +236,32 @@ def _device(plan: TrainPlan) -> "torch.device":
 def _remember(store: Store, dataset: str, plan: TrainPlan, digest: str, origin: str) -> None:
     """Say in STORE that PLAN made the encoder DIGEST of DATASET, from weights of ORIGIN."""
     said = {"encoder": digest, "dataset": dataset, "origin": origin}
-    store.write(_plan_name(dataset, plan), _json(said))
+    for name in _plan_names(dataset, plan, origin):
+        store.write(name, _json(said))
 
 
-def _plan_name(dataset: str, plan: TrainPlan) -> str:
-    """Where the store says which encoder PLAN made of DATASET."""
-    return f"encoders/plans/{digest_of([plan.purpose, dataset])}.json"
+def _remembered(store: Store, name: str) -> tuple[str, str]:
+    """The encoder and the origin that NAME says in STORE; nothing where it says none."""
+    if not store.exists(name):
+        return "", ""
+    try:
+        said = json.loads(store.read(name))
+        return str(said["encoder"]), str(said.get("origin", ""))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return "", ""
+
+
+def _plan_names(dataset: str, plan: TrainPlan, origin: str) -> list[str]:
+    """Where the store says which encoder PLAN made of DATASET, first where it says the most.
+
+    By the bytes of the weights that it began with, of ORIGIN, wherever they lay; and by their
+    place, for the day on which they lie there no more.
+    """
+    by_place = digest_of([plan.purpose, dataset])
+    moved = plan.model_copy(update={"pretrained": origin})
+    by_bytes = digest_of([moved.purpose, dataset])
+    digests = [by_bytes, by_place] if origin else [by_place]
+    return [f"encoders/plans/{digest}.json" for digest in digests]
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -158,6 +158,22 @@ def test_a_word_that_names_no_recipe_is_answered_with_what_there_is(
         Recipe.named("nowhere.yaml")
 
 
+def test_weights_are_taken_from_the_recipes_folder_wherever_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weights.safetensors").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path.parent)
+
+    def began(word: str) -> str | None:
+        path = tmp_path / "mine.yaml"
+        path.write_text(yaml.safe_dump({**LEAST, "train": {"pretrained": word}}))
+        return Recipe.named(str(path)).train.pretrained
+
+    assert began("weights.safetensors") == str(tmp_path / "weights.safetensors")
+    assert began("timm/a@weights.safetensors") == f"timm/a@{tmp_path}/weights.safetensors"
+    assert began("owner/name") == "owner/name"
+
+
 BOMB = "&a [x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(9)
 )

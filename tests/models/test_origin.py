@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.origin import files_of, origin_digest
+from models.origin import files_of, origin_digest, weights_beside
 
 
 def test_the_digest_of_one_file_is_that_of_its_bytes(tmp_path: Path) -> None:
@@ -58,3 +58,24 @@ def test_what_no_file_here_holds_has_no_digest(
     (tmp_path / "pixels" / "a.bin").write_bytes(b"x")
     monkeypatch.chdir(tmp_path)
     assert origin_digest(said) == ""
+
+
+def test_a_relative_path_is_taken_from_a_folder_where_it_names_something_there(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a.pth").write_bytes(b"x")
+    for said, found in {
+        "models/a.pth": f"{tmp_path}/models/a.pth",
+        "models": f"{tmp_path}/models",
+        "timm/resnet50@models/a.pth": f"timm/resnet50@{tmp_path}/models/a.pth",
+        "open_clip/RN50@models/a.pth": f"open_clip/RN50@{tmp_path}/models/a.pth",
+        f"{tmp_path}/models/a.pth": f"{tmp_path}/models/a.pth",
+        "timm/resnet50": "timm/resnet50",
+        "open_clip/RN50@openai": "open_clip/RN50@openai",
+        "facebook/dino": "facebook/dino",
+        "pixels": "pixels",
+        "models/b.pth": "models/b.pth",
+        "": "",
+    }.items():
+        assert weights_beside(said, tmp_path) == found

@@ -1,5 +1,6 @@
 """A training that begins with weights of this machine is known by their bytes, not their place."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,29 @@ def test_other_weights_in_the_same_place_are_trained_anew(
     assert trained(store, "toy", wanted) == second
     drawn(file, 1)
     assert train.train(store, "toy", version, wanted) == first
+
+
+def test_weights_that_were_moved_are_known_by_their_bytes(
+    store: Store, version: int, file: Path, wanted: TrainPlan
+) -> None:
+    digest = train.train(store, "toy", version, wanted)
+    there = file.with_name("moved.safetensors")
+    file.rename(there)
+    moved = wanted.model_copy(update={"pretrained": str(there)})
+    assert trained(store, "toy", moved) == digest
+    drawn(there, 2)
+    assert trained(store, "toy", moved) is None
+    assert trained(store, "another", moved) is None
+
+
+def test_what_was_trained_before_weights_had_a_digest_is_still_known(
+    store: Store, version: int, wanted: TrainPlan
+) -> None:
+    digest = train.train(store, "toy", version, wanted)
+    by_bytes, by_place = train._plan_names("toy", wanted, origin_digest(wanted.pretrained))
+    store.delete(by_bytes)
+    store.write(by_place, json.dumps({"encoder": digest, "dataset": "toy"}).encode())
+    assert trained(store, "toy", wanted) == digest
 
 
 def test_weights_that_are_gone_need_not_be_there_for_an_encoder_that_is(
