@@ -34,10 +34,13 @@ NUMBERS: Final = {"descriptor": "real_valued", "dimensions": 64}
 ALONE: Final = {"supervision": "unsupervised", "method": "reconstruction"}
 """What the network adds is all that teaches."""
 
+TWINS: Final = {"supervision": "self_supervised"}
+"""Two views of a picture teach, and what the network adds comes to that."""
+
 CHOSEN: Final = ("learned_bits", "bits_by")
 """Words that choose among what was learned, which an untrained encoder has not."""
 
-UNTRAINED: Final = {"supervision": "self_supervised", "epochs": 0}
+UNTRAINED: Final = {**TWINS, "epochs": 0}
 PIXEL_BITS: Final = {**BITS, "pretrained": "pixels", "supervision": "unsupervised", "method": "itq"}
 PIXEL_PCA: Final = {
     **NUMBERS,
@@ -160,6 +163,13 @@ ROWS: Final = (
     ),
     _row(
         "network",
+        f"{Network.AUTOENCODER}-cibhash",
+        "without its decoder",
+        {**BITS, **TWINS, "network": "autoencoder"},
+        {"without its decoder": {"term": 0.0}},
+    ),
+    _row(
+        "network",
         Network.SIAMESE_TRIPLET,
         "untrained",
         {**NUMBERS, "supervision": "supervised", "network": "siamese_triplet"},
@@ -175,14 +185,16 @@ ROWS: Final = (
     ),
     _row(
         "network",
+        f"{Network.GAN}-cibhash",
+        "without its adversary",
+        {**BITS, **TWINS, "network": "gan"},
+        {"without its adversary": {"options": {"adversary": 0.0}}},
+    ),
+    _row(
+        "network",
         f"{Network.GAN}-bingan",
         "without its adversary",
-        {
-            **BITS,
-            "supervision": "self_supervised",
-            "network": "gan",
-            "options": {"kind": "bingan"},
-        },
+        {**BITS, **TWINS, "network": "gan", "options": {"kind": "bingan"}},
         {"without its adversary": {"term": 0.0}},
     ),
     _row(
