@@ -50,12 +50,16 @@ PIXEL_PCA: Final = {
 }
 
 
+FLOORS: Final = frozenset({"untrained", "pixels"})
+"""What every row is held against, by name."""
+
+
 class Row(Plan):
     """One word of the taxonomy, put to the test.
 
     Args:
         axis: of which the word is.
-        word: the word; perhaps with the way of pooling, or the kind of network.
+        word: the word; perhaps with the way of pooling, the kind of network, or its teacher.
         train: the words of the recipe that the row is about.
         against: what it is held against, by name: the words that differ from `train`, or all of
             them where it is a floor.
@@ -76,6 +80,14 @@ class Row(Plan):
     def name(self) -> str:
         """Its name in files and tables."""
         return f"{self.axis}-{self.word}".replace("_", "-").replace("+", "-")
+
+    def changes(self, name: str) -> dict[str, Any]:
+        """In what the words of the one that is called NAME differ from its own."""
+        return {
+            word: value
+            for word, value in self.against[name].items()
+            if self.train.get(word) != value
+        }
 
     def protocol(self, dataset: str) -> str:
         """The protocol that measures it on DATASET."""

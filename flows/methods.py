@@ -218,6 +218,7 @@ def page(measured: Mapping[str, Any] | None = None) -> str:
 def _measured(kept: Mapping[str, Any]) -> list[str]:
     """What `nightjar benchmark taxonomy --out` wrote, as a section of the page."""
     from flows.benchmark import HEAD, Outcome, table
+    from flows.contest import FLOORS, ROWS
 
     outcomes = [Outcome.of(one) for one in kept["outcomes"]]
     settings = ", ".join(f"{name} {value}" for name, value in kept["settings"].items())
@@ -228,7 +229,34 @@ def _measured(kept: Mapping[str, Any]) -> list[str]:
         "values are means over seeds, and where there are several, from where to where they go. A "
         "row that does not beat what it must is here like the others.",
         _markdown(HEAD, table(outcomes)),
+        "What each row trains, as a recipe's `train` says it, and in what that differs which it is "
+        "held against. *Untrained* is the same encoder as its weights are drawn, *pixels* the "
+        "colours themselves, rotated to as many bits (itq) or cut to as many numbers (pca).",
+        _markdown(
+            ("axis", "word", "trains", "held against"),
+            (
+                (
+                    row.axis,
+                    row.word,
+                    f"`{_words(row.train)}`",
+                    "; ".join(
+                        f"{name} `{_words(row.changes(name))}`"
+                        for name in row.against
+                        if name not in FLOORS
+                    ),
+                )
+                for row in ROWS
+            ),
+        ),
     ]
+
+
+def _words(said: Mapping[str, Any]) -> str:
+    """What is SAID, as a recipe says it on a line."""
+    return ", ".join(
+        f"{name}: {{{_words(value)}}}" if isinstance(value, dict) else f"{name}: {value}"
+        for name, value in said.items()
+    )
 
 
 def _verdict(

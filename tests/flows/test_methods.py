@@ -1,19 +1,23 @@
 """What is told of the methods: tables, JSON, and the page that is written of them."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
 from typer.testing import Result
 
 from data.taxonomy import DescriptorType
 from flows import methods
 from flows.cli import exits
+from flows.contest import FLOORS, ROWS
 from models.aggregation import AGGREGATIONS
 from models.composition import check
 from models.descriptors import DESCRIPTORS
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS
+from tasks.training.plan import TrainPlan
 
 Say = Callable[..., Result]
 
@@ -47,6 +51,21 @@ def test_every_method_names_its_paper() -> None:
         for way in one.methods.values():
             assert any(char.isdigit() for char in way.cite), way
     assert all(any(char.isdigit() for char in one.cite) for one in NETWORKS.values())
+
+
+def test_what_the_rows_train_is_told_in_words_that_a_recipe_takes() -> None:
+    """And so is what they are held against, but for the two floors, which the page explains."""
+    root = Path(__file__).parents[2]
+    page = methods.page(json.loads((root / methods.RESULTS).read_text()))
+    told = page.split("What each row trains")[1]
+    for row in ROWS:
+        (line,) = [line for line in told.splitlines() if f"| {row.axis} | {row.word} |" in line]
+        own, *others = [yaml.safe_load(f"{{{said}}}") for said in re.findall("`(.*?)`", line)]
+        assert own == row.train
+        TrainPlan.model_validate(own)
+        assert [own | other for other in others] == [
+            words for name, words in row.against.items() if name not in FLOORS
+        ]
 
 
 def test_the_page_stands_as_the_tables_say(say: Say) -> None:
