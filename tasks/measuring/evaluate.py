@@ -15,6 +15,7 @@ from data.indexes import asks_anew, encoder_of, index_table
 from data.lineage import lineage_of
 from data.store import Store
 from tasks.measuring import captioned, named
+from tasks.measuring.collapsed import collapse_notes
 from tasks.measuring.learned import learned_notes
 from tasks.measuring.plan import EvaluatePlan
 from tasks.measuring.queries import (
@@ -99,8 +100,9 @@ def evaluate(
         if ranked:
             closer = beside is not None
             notes += learned_notes(store, held[0].dataset, held[0].images)
+            notes += collapse_notes(asking.queries)
             name = headline(protocol, plan.k)
-            asked = Asked(protocol, name, asking.keys, plan.examples, embedded, closer)
+            asked = Asked(protocol, name, asking.queries.keys, plan.examples, embedded, closer)
             return scores_of(asked, ranked, production, notes, started)
         if protocol == protocols[-1]:  # that a dataset has no labels is nothing to report
             notes.append(f"{protocol}: no image that may ask has an answer.{_askless(held, plan)}")
@@ -162,7 +164,7 @@ class _Asking:
         self.store, self.dataset, self.plan, self.protocol = store, dataset, plan, protocol
         self.load, self.beside = load, beside
         self.embedded = 0
-        self.keys: tuple[str, ...] = ()
+        self.queries = Queries(protocol, (), np.empty(0, np.uint64), (), np.empty((0, 0)))
 
     def ranked(self, held: Sequence[Holding]) -> list[Ranked]:
         """What each of HELD answers; empty where nothing can be asked or nothing is relevant."""
@@ -175,7 +177,7 @@ class _Asking:
         if not len(images):
             return []
         truth = self._queries(ours, images)
-        self.keys = truth.keys
+        self.queries = truth
         asked: list[tuple[list[Holding], Queries]] = [([ours], truth)]
         for other in others:
             if other.dataset.uri == ours.dataset.uri:
