@@ -73,7 +73,7 @@ class BinGan(Term):
         fooled = losses.hinge_generator(still(self.critic, still(trunk, fakes)))
         seen = uncounted(trunk, fakes.detach())
         duped = losses.hinge_discriminator(self.critic(real), self.critic(seen))
-        return fooled + options.adversary * duped + self._regularised(views)
+        return fooled + options.game * duped + self._regularised(views)
 
     def _regularised(self, views: Views) -> torch.Tensor:
         """What the codes of VIEWS cost, a scalar."""
@@ -107,7 +107,7 @@ class AdversarialCode(Term):
         fooled = losses.hinge_generator(still(self.critic, code))
         duped = losses.hinge_discriminator(self.critic(prior), self.critic(code.detach()))
         missed = unexplained(self.decoder(code), resized(views.images, self.options.side))
-        return duped + self.options.adversary * fooled + self.options.reconstruction * missed
+        return duped + self.options.game * fooled + self.options.reconstruction * missed
 
     def _prior(self, code: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """As many samples of the prior as there are rows of CODE (B, D)."""

@@ -33,7 +33,11 @@ class GanOptions(Plan):
         "encoder tells drawn pictures from real ones",
     )
     side: Side = Field(default=32, description="of the pictures that are drawn, pixels")
-    adversary: float = Field(default=0.1, ge=0, description="weight of the encoder's own game")
+    adversary: float | None = Field(
+        default=None,
+        ge=0,
+        description="weight of the encoder's own game; none: 0.1, where it tells pictures 0.01",
+    )
     dmr: float = Field(default=0.05, ge=0, description="weight of distance matching (bingan)")
     bre: float = Field(
         default=0.01, ge=0, description="weight of the bits' entropy (bingan, bits alone)"
@@ -41,6 +45,17 @@ class GanOptions(Plan):
     reconstruction: float = Field(
         default=1.0, ge=0, description="weight of drawing again (adversarial_code)"
     )
+
+    @property
+    def game(self) -> float:
+        """The weight of the encoder's own game.
+
+        Drawn pictures are told from real ones long before codes are of use, and what tells them is
+        no longer free to say who is alike: beside a teacher that game has to weigh less.
+        """
+        if self.adversary is not None:
+            return self.adversary
+        return 0.01 if self.kind == "bingan" else 0.1
 
 
 class AttentionOptions(Plan):

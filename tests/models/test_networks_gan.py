@@ -125,3 +125,15 @@ def test_a_code_that_is_played_for_is_worth_more_than_one_that_is_not(kind: str)
     trained = gan(kind=kind, side=16)
     learned(trained, Silent(Lesson(16, BINARY)), images, None, steps=50, batch=32)
     assert worth(trained, asked, kinds, 80) > untrained
+
+
+@BOTH
+@pytest.mark.parametrize(("kind", "usual"), [("bingan", 0.01), ("adversarial_code", 0.1)])
+def test_the_game_weighs_what_its_kind_bears_where_a_recipe_says_nothing(
+    descriptor: DescriptorType, kind: str, usual: float
+) -> None:
+    lost = []
+    for said in ({}, {"adversary": usual}, {"adversary": 2 * usual}):
+        encoder = gan(descriptor, kind=kind, side=16, **said)
+        lost.append(float(term_of(encoder)(encoder, views(encoder)).detach()))
+    assert lost[0] == lost[1] != lost[2]
