@@ -17,10 +17,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def sample(page: str, holds: str, known: dict[str, Any]) -> dict[str, Any]:
-    """What the one sample of PAGE that HOLDS some words defines, where what is KNOWN is imported.
-
-    What a page leaves out of its own names is imported from the module that it is about.
-    """
+    """What the one sample of PAGE that HOLDS some words defines; it need not import the KNOWN."""
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     (found,) = [block for block in blocks if holds in block]
     names = dict(known)

@@ -1,4 +1,4 @@
-"""Encoders that tell pictures of many kinds few things apart: what a person has to know of them."""
+"""Encoders that give nearly all pictures one descriptor: what has to be known of their figures."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def collapse_notes(queries: Queries) -> list[str]:
 
     They are where there are fewer than half as many as there are kinds of pictures: sets of labels
     where labels say who is alike, else the pictures themselves. A few codes for each label are what
-    learning from labels aims at, and no fault.
+    learning from labels aims at, and no fault. One pass over their vectors (Q, width).
     """
     labelled = queries.protocol == "labels"
     kinds = len(set(queries.labels if labelled else queries.keys))
