@@ -1,13 +1,14 @@
 """Verbs of the laboratory: train an encoder, export it, measure an index version."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
+from data.taxonomy import unknown
 from flows.cli import show
 from flows.cli.app import DryRun, Json, RecipeWord, app, the_recipe, the_store
 from flows.cli.exits import Misuse
@@ -15,19 +16,15 @@ from flows.cli.exits import Misuse
 if TYPE_CHECKING:
     from data.aliases import Pointer
     from data.store import Store
+    from models.portable import Word
 
 
-class Target(StrEnum):
-    """What an encoder can be exported to, with the suffix of the file."""
-
-    ONNX = "onnx"
-    TORCHSCRIPT = "torchscript"
-    TORCH_EXPORT = "torch-export"
-
-    @property
-    def suffix(self) -> str:
-        """Of the file's name."""
-        return {"onnx": ".onnx", "torchscript": ".pt", "torch-export": ".pt2"}[self]
+SUFFIXES: Final[Mapping["Word", str]] = {
+    "onnx": ".onnx",
+    "torchscript": ".pt",
+    "torch-export": ".pt2",
+}
+"""What an encoder can be exported to, with the suffix of the file."""
 
 
 @app.command()
@@ -89,7 +86,9 @@ def export(
             "its production.",
         ),
     ],
-    to: Annotated[Target, typer.Option(help="The kind of file.")] = Target.ONNX,
+    to: Annotated[
+        str, typer.Option(metavar="FORMAT", help=f"The kind of file: {', '.join(SUFFIXES)}.")
+    ] = "onnx",
     out: Annotated[
         Path | None, typer.Option(help="The file; encoder-DIGEST with a suffix, if left out.")
     ] = None,
@@ -106,14 +105,17 @@ def export(
     """
     if batch != "dynamic" and not re.fullmatch("[1-9][0-9]{0,4}", batch):
         raise Misuse(f'--batch takes "dynamic" or a number from 1 to 99999, not {batch!r}.')
+    if to not in SUFFIXES:
+        raise Misuse(unknown("format", to, SUFFIXES))
     store = the_store()
     digest = _encoder(store, encoder, at)
-    path = out or Path(f"encoder-{digest[:12]}{to.suffix}")
-    found = {"encoder": digest, "to": to.value, "file": str(path), "batch": batch}
+    word = cast("Word", to)
+    path = out or Path(f"encoder-{digest[:12]}{SUFFIXES[word]}")
+    found = {"encoder": digest, "to": to, "file": str(path), "batch": batch}
     if not dry_run:
         from tasks.export import export as write
 
-        agreed = write(store, digest, to.value, path, None if batch == "dynamic" else int(batch))
+        agreed = write(store, digest, word, path, None if batch == "dynamic" else int(batch))
         found |= {"bytes": path.stat().st_size} | show.plain(agreed)
     show.machine(found | {"dry_run": dry_run}) if json else show.facts(found)
 

@@ -24,9 +24,7 @@ def indexed(album: Album, say: Say, monkeypatch: pytest.MonkeyPatch) -> Album:
 
 
 def test_the_command_and_the_work_know_the_same_formats() -> None:
-    assert {target.value: target.suffix for target in lab.Target} == {
-        word: kind.suffix for word, kind in FORMATS.items()
-    }
+    assert {word: kind.suffix for word, kind in FORMATS.items()} == lab.SUFFIXES
 
 
 def test_an_encoder_is_meant_by_its_beginning_and_by_the_recipe(
@@ -67,7 +65,8 @@ def test_a_file_that_differs_ends_with_one_and_a_sentence(
         (["beef"], "beef is no encoder"),
         (["nope.yaml"], "nor a recipe. No recipe file nope.yaml"),
         (["beef", "--batch", "0"], "'0'"),
-        (["beef", "--to", "tflite"], "tflite"),
+        (["beef", "--to", "tflite"], "nightjar: Unknown format 'tflite': choose from onnx, torch"),
+        (["beef", "--to", "onxx"], "Did you mean 'onnx'?"),
     ],
 )
 def test_a_wrong_word_ends_with_two(say: Say, words: list[str], says: str) -> None:
