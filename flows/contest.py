@@ -37,6 +37,9 @@ ALONE: Final = {"supervision": "unsupervised", "method": "reconstruction"}
 TWINS: Final = {"supervision": "self_supervised"}
 """Two views of a picture teach, and what the network adds comes to that."""
 
+BARE: Final = {"network": "convolutional", "options": {}}
+"""The very encoder, to its first weights, without what a network puts beside it."""
+
 CHOSEN: Final = ("learned_bits", "bits_by")
 """Words that choose among what was learned, which an untrained encoder has not."""
 
@@ -171,14 +174,14 @@ ROWS: Final = (
         f"{Network.AUTOENCODER}-bihalf",
         "without its decoder",
         {**BITS, "supervision": "unsupervised", "method": "bihalf", "network": "autoencoder"},
-        {"without its decoder": {"term": 0.0}},
+        {"without its decoder": BARE},
     ),
     _row(
         "network",
         f"{Network.AUTOENCODER}-cibhash",
         "without its decoder",
         {**BITS, **TWINS, "network": "autoencoder"},
-        {"without its decoder": {"term": 0.0}},
+        {"without its decoder": BARE},
     ),
     _row(
         "network",
@@ -207,7 +210,7 @@ ROWS: Final = (
         f"{Network.GAN}-bingan",
         "without its adversary",
         {**BITS, **TWINS, "network": "gan", "options": {"kind": "bingan"}},
-        {"without its adversary": {"term": 0.0}},
+        {"without its adversary": BARE},
     ),
     _row(
         "network",

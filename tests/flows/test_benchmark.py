@@ -79,6 +79,14 @@ def test_a_few_labels_alone_get_as_many_steps_as_those_with_all_pictures_beside_
     assert alone.epochs * alone.labelled == pytest.approx(own.epochs)
 
 
+def test_what_is_held_against_several_rows_is_trained_once(tmp_path: Path) -> None:
+    arena = benchmark.Arena(tmp_path, {"cifar10": tmp_path}, "minutes", {}, lambda said: None)
+    coder, game, binary = benchmark.chosen(["autoencoder-cibhash", "gan-bingan", "binary"])
+    plans = [(binary, binary.train), *((row, row.against[row.must]) for row in (coder, game))]
+    purposes = [arena.recipe(row, words, "cifar10", 0).train.purpose for row, words in plans]
+    assert purposes[1:] == purposes[:1] * 2
+
+
 def test_rows_are_trained_measured_and_not_trained_again(stripes: Path, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"rows": ["network-convolutional"], "settings": TINY}
     said: list[str] = []

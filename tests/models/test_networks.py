@@ -8,6 +8,8 @@ from models.networks import NETWORKS
 from models.networks.base import Encoder
 from models.networks.convolutional import ConvolutionalEncoder
 from models.pooling import Pooling
+from models.spec import EncoderSpec
+from models.weights import build
 
 
 @pytest.fixture(params=sorted(NETWORKS))
@@ -43,6 +45,16 @@ def test_every_parameter_learns(encoder: Encoder) -> None:
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
+
+
+@pytest.mark.parametrize("network", [Network.AUTOENCODER, Network.GAN])
+def test_beside_what_it_puts_there_a_network_is_the_convolutional_one(network: Network) -> None:
+    own, bare = (
+        build(EncoderSpec(network=word, dimensions=24), seed=3).state_dict()
+        for word in (network, Network.CONVOLUTIONAL)
+    )
+    assert own.keys() == bare.keys()
+    assert all(torch.equal(value, bare[name]) for name, value in own.items())
 
 
 def test_only_the_head_of_a_frozen_encoder_learns(encoder: Encoder) -> None:
