@@ -8,6 +8,8 @@ import atexit
 import logging
 import math
 import os
+import socket
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
@@ -20,6 +22,9 @@ I = TypeVar("I")  # noqa: E741  (an item)
 R = TypeVar("R")
 
 OBJECT_STORE_BYTES: Final = 512 * 2**20
+
+PATIENCE: Final = 20.0
+"""Seconds in which a cluster's head must answer; Ray itself would try for many minutes."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +75,11 @@ def spread(
 
 
 def connect(plan: ClusterPlan) -> None:
-    """Join the cluster that PLAN or ``RAY_ADDRESS`` names, or start one here; reuse one at hand."""
+    """Join the cluster that PLAN or ``RAY_ADDRESS`` names, or start one here; reuse one at hand.
+
+    Raises:
+        ConnectionError: no cluster answers there, or none would start here; says what to do.
+    """
     global _ours
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
@@ -79,7 +88,9 @@ def connect(plan: ClusterPlan) -> None:
         return
     address = plan.named
     settings: dict[str, Any] = {"address": address, "runtime_env": runtime(bool(address))}
-    if not address:
+    if address:
+        _await_head(address)
+    else:
         wanted = math.ceil(plan.workers * plan.cpus)
         settings |= {
             "address": "local",
@@ -90,11 +101,54 @@ def connect(plan: ClusterPlan) -> None:
     with warnings.catch_warnings():
         # Ray's servers are forked and exec at once: what lance fears of a fork cannot come about
         warnings.filterwarnings("ignore", "lance is not fork-safe")
-        ray.init(logging_level="ERROR", log_to_driver=False, **settings)
+        try:
+            ray.init(logging_level="ERROR", log_to_driver=False, **settings)
+        except ValueError:  # what was asked for, not how it went
+            raise
+        except Exception as error:  # Ray raises it bare
+            raise _unwilling(address, error) from error
     # Ray tells of lost workers on stdout, which belongs to the command's answer
     ray._private.worker.print_to_stdstream = _tell
     _ours = True
     atexit.register(shutdown)
+
+
+def _await_head(address: str) -> None:
+    """Return once somebody listens at ADDRESS, HOST:PORT; at once where it is another word of Ray.
+
+    Raises:
+        ConnectionError: nobody does, `PATIENCE` long.
+    """
+    host, _, port = address.rpartition(":")
+    if "/" in address or not port.isdecimal():
+        return
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+            return
+        except (OSError, OverflowError) as error:
+            if time.monotonic() >= until:
+                raise ConnectionError(
+                    f"No Ray cluster answers at {address}: {error}. Start its head "
+                    f"(ray start --head --port {port}), or correct cluster.address or RAY_ADDRESS; "
+                    "without either, the work is done on this machine."
+                ) from error
+        time.sleep(0.5)
+
+
+def _unwilling(address: str | None, error: Exception) -> ConnectionError:
+    """That no cluster was to be had at ADDRESS, or here where there is none, of what ERROR says."""
+    why = str(error).partition(". ")[0].rstrip(".")
+    if address:
+        return ConnectionError(
+            f"The Ray cluster at {address} let nobody in: {why}. It must have the Python and the "
+            "Ray of this machine, and may want a token (RAY_AUTH_MODE=token): see docs/cluster.md."
+        )
+    return ConnectionError(
+        f"No Ray cluster would start on this machine: {why}. Run it again when less runs beside "
+        "it; what is finished is kept."
+    )
 
 
 def _tell(data: Mapping[str, Any], ignore_prefix: bool) -> None:

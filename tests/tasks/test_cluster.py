@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -214,6 +216,41 @@ def test_an_item_that_cannot_be_sent_is_an_error_and_no_hang() -> None:
     items: Any = [lambda: 1, (x for x in "generators do not pickle")]
     with pytest.raises((TypeError, WorkFailed)):
         list(spread(lambda: lambda x: 1, items, PLAN, here=False, name=lambda x: "odd"))
+
+
+@pytest.mark.parametrize("named", ["plan", "environment"])
+def test_a_head_that_does_not_answer_is_named_at_once(
+    named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.shutdown()
+    monkeypatch.setattr(cluster, "PATIENCE", 0.2)
+    with socket.socket() as bound:  # and listens to nobody
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address if named == "environment" else "")
+        plan = ClusterPlan(address=address if named == "plan" else None)
+        with pytest.raises(ConnectionError, match=f"{address}.*RAY_ADDRESS"):
+            cluster.connect(plan)
+
+
+def test_a_head_that_comes_up_in_time_is_waited_for() -> None:
+    with socket.socket() as head:
+        head.bind(("127.0.0.1", 0))
+        threading.Timer(0.3, head.listen).start()
+        cluster._await_head(f"127.0.0.1:{head.getsockname()[1]}")
+    cluster._await_head("auto")  # a word of Ray's, which looks itself
+
+
+def test_a_cluster_that_does_not_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def overloaded(**_: object) -> None:
+        raise Exception("The current node timed out during startup. This could happen")
+
+    cluster.shutdown()
+    monkeypatch.setattr(ray, "init", overloaded)
+    with pytest.raises(ConnectionError, match=r"this machine: The current node timed out [^.]*\. "):
+        cluster.connect(PLAN)
 
 
 @pytest.mark.ray
