@@ -33,8 +33,9 @@ class Pairs(NamedTuple):
 
     @classmethod
     def known(cls, alike: torch.Tensor) -> Self:
-        """ALIKE (B, B) bool is who shows the same, each image itself among them; no others do."""
-        return cls(alike & off_diagonal(alike), ~alike)
+        """ALIKE (B, B) bool is who shows the same; no others do, but an image is in no own pair."""
+        others = off_diagonal(alike)
+        return cls(alike & others, ~alike & others)
 
     @classmethod
     def among(cls, triplets: torch.Tensor, count: int) -> Self:

@@ -163,6 +163,7 @@ class AttentionEncoder(Encoder):
         self, images: torch.Tensor, alike: torch.Tensor | None, generator: torch.Generator
     ) -> Views:
         """IMAGES and what it makes of them; GENERATOR says which blocks a picture skips."""
+        self.must_differ(images)
         pooled = self.pool(self.maps(images, generator))
         return Views(images, pooled, self.finished(pooled), alike, generator)
 

@@ -33,6 +33,7 @@ class AutoencoderEncoder(ConvolutionalEncoder):
         """
         if not self.options.noise:
             return super().see(images, alike, generator)
+        self.must_differ(images)
         noise = torch.randn(images.shape, generator=generator, device=images.device)
         pooled = self.pooled(images + self.options.noise * noise)
         return Views(images, pooled, self.finished(pooled), alike, generator)

@@ -93,14 +93,22 @@ class Encoder(nn.Module, ABC):
         Raises:
             ValueError: it learns, and there is one image, whose batch has no variance.
         """
+        self.must_differ(images)
+        pooled = self.pooled(images)
+        return Views(images, pooled, self.finished(pooled), alike, generator)
+
+    def must_differ(self, images: torch.Tensor) -> None:
+        """Return if something can be learned of how IMAGES (V, 3, H, W) differ, or nothing is.
+
+        Raises:
+            ValueError: it learns, and there is one image, whose batch has no variance.
+        """
         if self.training and len(images) == 1:
             raise ValueError(
                 "There is a single picture to learn from in a step, and what whitens the features "
                 "learns from how pictures differ: two at least that can be decoded are needed, "
                 "and two a step of each worker. Set epochs: 0 to index it all the same."
             )
-        pooled = self.pooled(images)
-        return Views(images, pooled, self.finished(pooled), alike, generator)
 
     def term(self, seed: int) -> "Term | None":
         """What this network adds to whatever teaches it; None where it adds nothing.

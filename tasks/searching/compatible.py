@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from data.store import Store
+from models.hashing import signs
 from models.spec import EncoderSpec
 from models.supervision.base import Lesson, Supervision
 from models.supervision.compatible import ByClasses, ByDescriptors
@@ -61,11 +62,12 @@ def fitting_older(
         store, dataset, chosen, transform=older.spec.transform, memory=0, threads=plan.threads
     )
     everything = Everything(pictures, device, plan.batch, group)
-    features, _ = everything.features(older.encoder, np.arange(len(pictures)))
-    told = torch.where(features >= 0, 1.0, -1.0) if older.metric == "hamming" else features
-    told = functional.normalize(told)
+    features, good = everything.features(older.encoder, np.arange(len(pictures)))
+    told = signs(features) if older.metric == "hamming" else features
+    told = functional.normalize(told * good[:, None])  # of one that is bad nothing is said
     if plan.compatible_by == "descriptors":
         changed: dict[str, Any] = {"margin": plan.margin, "flip": plan.flip, "change": plan.change}
+        changed["sketches"] = plan.sketches
         return ByDescriptors(Lesson(spec.dimensions, spec.descriptor, **changed), told)
     targets = everything.targets
     if targets is None:

@@ -13,6 +13,7 @@ from models.backbones import Start, start
 from models.learned_codes import LearnedCodes
 from models.learner import reproducible
 from models.moving import moved_to
+from models.networks.base import drawn_from
 from models.supervision.base import Batch
 from tasks.encoders import TRAININGS
 from tasks.training.checkpoint import Checkpoint, pointer
@@ -162,9 +163,9 @@ class _Run:
     def _epoch(self, epoch: int) -> float:
         """The mean loss of EPOCH, of which some steps may have been made before."""
         plan, share = self.plan, self.group.share
+        seed = int(np.random.SeedSequence((plan.seed, epoch, share.rank)).generate_state(1)[0])
         if not self.done:
-            seed = np.random.SeedSequence((plan.seed, epoch, share.rank)).generate_state(1)[0]
-            self.generator.manual_seed(int(seed))
+            self.generator.manual_seed(seed)
             self.total = 0.0
             self.school.before(epoch)
         total = torch.tensor(self.total, device=self.device)
@@ -172,7 +173,9 @@ class _Run:
         for pictures in self.school.pictures.batches(
             epoch, plan.seed, plan.batch, share, self.done, self.learner.supervision.mates
         ):
-            total += self.learner.step(self._batch(pictures))
+            # what a backbone of others drops it draws from torch's own lots, not from the batch's
+            with drawn_from(seed + self.done):
+                total += self.learner.step(self._batch(pictures))
             self.done += 1
             last = self.done == steps
             if self._late(self.kept, plan.keep) and not last:

@@ -7,6 +7,7 @@ import torch
 
 from data.taxonomy import DescriptorType
 from models import losses
+from models.augment import Changes
 from models.networks.convolutional import ConvolutionalEncoder
 from models.supervision.base import Batch, Lesson
 from models.supervision.compatible import ByClasses, ByDescriptors
@@ -48,6 +49,16 @@ def test_by_descriptors_it_is_regression_and_with_labels_the_contrast_too() -> N
     torch.testing.assert_close(bare, regression)
     assert not any(one.requires_grad for one in taught.buffers())
     assert "told" not in taught.state_dict(), "a killed training asks the older encoder again"
+
+
+def test_a_share_of_what_is_seen_is_drawn_as_the_lesson_says() -> None:
+    told_so = Lesson(16, REAL, flip=False, change=0.0, sketches=1.0)
+    taught = ByDescriptors(told_so, told())
+    _, views = taught(encoder().eval(), still(batch(1, 24)))
+    changes = Changes(flip=False, change=0.0, sketches=1.0)
+    drawn = changes.gentle(batch(1, 24).images, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(views.images, drawn)
+    assert torch.equal(views.images[:, :1].expand_as(views.images), views.images), "no colours"
 
 
 def test_pictures_of_which_the_older_encoder_said_nothing_are_refused() -> None:

@@ -105,6 +105,10 @@ def test_pairs_of_what_is_known_and_of_triplets() -> None:
     known, counted = losses.Pairs.known(rows @ rows.T > 0), losses.Pairs.of(rows)
     assert torch.equal(known.alike, counted.alike)
     assert torch.equal(known.unlike, counted.unlike)
+    unlabelled = targets(unlabelled=(1, 4))  # who is alike does not say it of these themselves
+    known = losses.Pairs.known(unlabelled @ unlabelled.T > 0)
+    assert not known.counted.diagonal().any()
+    assert torch.equal(known.counted, ~torch.eye(B, dtype=torch.bool))
     among = losses.Pairs.among(torch.tensor([[0, 3, 1], [0, 3, 2], [5, 0, 4]]), B)
     assert torch.nonzero(among.alike).tolist() == [[0, 3], [5, 0]]
     assert torch.nonzero(among.unlike).tolist() == [[0, 1], [0, 2], [5, 4]]

@@ -1,5 +1,7 @@
 """Every network in the table keeps the encoder's contract."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -38,6 +40,17 @@ def test_features_of_an_image_do_not_depend_on_its_neighbours(encoder: Encoder) 
         together = encoder.eval()(batch)
         alone = torch.cat([encoder(batch[row : row + 1]) for row in range(6)])
     assert torch.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [*((word, {}) for word in sorted(NETWORKS)), (Network.AUTOENCODER, {"noise": 0.2})],
+)
+def test_of_a_single_picture_nothing_can_be_learned(network: Network, said: dict[str, Any]) -> None:
+    learning, lots = NETWORKS[network].load()(24, **said), torch.Generator().manual_seed(0)
+    with pytest.raises(ValueError, match=r"single picture to learn from.*epochs: 0"):
+        learning.see(images(1, 32), None, lots)
+    assert learning.eval().see(images(1, 32), None, lots).features.shape == (1, 24)
 
 
 def test_every_parameter_learns(encoder: Encoder) -> None:

@@ -11,11 +11,14 @@ from pydantic import ValidationError
 
 from data.adapters.png import png
 from data.store import Store
+from models import losses
+from models.supervision.base import Supervision
+from models.supervision.compatible import ByClasses
 from models.weights import Embedder
 from tasks.searching.spaces import MixedEncoders, check_space
 from tasks.training import train
 from tasks.training.train import load_encoder
-from tests.tasks.training.courses import fill, plan
+from tests.tasks.training.courses import BAD, Draw, fill, plan
 
 
 @pytest.mark.parametrize("descriptor", ["binary", "real_valued"])
@@ -46,6 +49,35 @@ def test_an_upgrade_by_classes_goes_through_its_course(store: Store, version: in
     card = load_encoder(store, train.train(store, "toy", version, wanted)).card
     assert card["compatible_with"] == older
     assert len(card["loss"]) == 2
+
+
+@pytest.mark.parametrize("descriptor", ["binary", "real_valued"])
+def test_of_pictures_that_cannot_be_decoded_the_older_encoder_says_nothing(
+    store: Store, draw: Draw, descriptor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [draw(n) for n in range(16)] + [BAD + bytes([n]) for n in range(8)]
+    version = fill(store, contents, [[f"c{n % 2}"] for n in range(24)])
+    said = {"supervision": "supervised", "descriptor": descriptor, "batch": 8}
+    older = train.train(store, "toy", version, plan(**said))
+    found: list[torch.Tensor] = []
+
+    class Noted(ByClasses):
+        def __init__(self, own: Supervision, told: torch.Tensor, targets: torch.Tensor) -> None:
+            super().__init__(own, told, targets)
+            good = told.abs().sum(dim=1) > 0
+            found.extend([good, self.prototypes, losses.prototypes(told[good], targets[good])])
+
+    monkeypatch.setattr("tasks.searching.compatible.ByClasses", Noted)
+    train.train(store, "toy", version, plan(**said, compatible_with=older, compatible_by="classes"))
+    good, prototypes, wanted = found
+    assert int(good.sum()) == 16
+    torch.testing.assert_close(prototypes, wanted)
+
+
+def test_sketches_are_learned_from_where_the_plan_has_some(store: Store, version: int) -> None:
+    older = train.train(store, "toy", version, plan())
+    plain, drawn = (plan(compatible_with=older, sketches=share) for share in (0.0, 1.0))
+    assert train.train(store, "toy", version, plain) != train.train(store, "toy", version, drawn)
 
 
 def test_training_again_ends_with_the_same_bits(store: Store, version: int) -> None:

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.nn import functional
 
 from data.store import Store
+from data.taxonomy import Network
+from models.networks import NETWORKS, Build
+from models.networks.convolutional import ConvolutionalEncoder
 from tasks.training import train
 from tasks.training.course import checkpoint_folder, checkpoint_name
 from tasks.training.train import TrainPlan, load_encoder, trained
@@ -114,6 +119,29 @@ def test_neighbours_that_were_found_are_taken_up_within_an_epoch(
     broken_off(store, version, wanted, "train", 5)
     assert store.exists(checkpoint_name("toy", version, wanted))
     assert train.train(store, "toy", version, wanted) == undisturbed
+
+
+class Dropping(ConvolutionalEncoder):
+    """Stands for a backbone of others, which drops by torch's own lots what it pools."""
+
+    def pooled(self, images: torch.Tensor) -> torch.Tensor:
+        return functional.dropout(super().pooled(images), 0.5, self.training)
+
+
+def test_what_a_backbone_drops_follows_from_the_plan(
+    store: Store, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.training.course.EVERY", 1)
+    build = Build(about="Drops.", cite="nobody", load=lambda: Dropping)
+    monkeypatch.setitem(NETWORKS, Network.CONVOLUTIONAL, build)
+    wanted = rich()
+    undisturbed = train.train(store, "toy", version, wanted)
+    assert train.train(store, "toy", version, rich(seed=1)) != undisturbed
+    store.delete("encoders")
+    before = torch.manual_seed(5).get_state()
+    broken_off(store, version, wanted, "train", 5)
+    assert train.train(store, "toy", version, wanted) == undisturbed
+    assert torch.equal(torch.get_rng_state(), before), "lots of who trains are left as they were"
 
 
 SCRIPT = """
