@@ -8,17 +8,26 @@ from models.losses.terms import cosines, in_float32, mean_where, off_diagonal
 
 
 @in_float32
-def ntxent(first: torch.Tensor, second: torch.Tensor, temperature: float) -> torch.Tensor:
+def ntxent(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    temperature: float,
+    alike: torch.Tensor | None = None,
+) -> torch.Tensor:
     """How badly each view finds its twin among all 2B views, a scalar.
 
     FIRST and SECOND (B, D) are two views of the same images; similarity is the cosine (Chen et al.,
     "A Simple Framework for Contrastive Learning of Visual Representations", 2020, equation 1).
+    Where ALIKE (2B, 2B) bool says of other views that they show the same, they are not compared.
     """
     views = torch.cat([first, second])  # (2B, D)
     near = cosines(views, views) / temperature
-    logits = near.masked_fill(~off_diagonal(near), float("-inf"))
-    twins = torch.arange(len(views), device=views.device).roll(len(first))
-    return functional.cross_entropy(logits, twins)
+    places = torch.arange(len(views), device=views.device)
+    twins = places.roll(len(first))
+    compared = off_diagonal(near)
+    if alike is not None:
+        compared = compared & ~alike | (places == twins[:, None])
+    return functional.cross_entropy(near.masked_fill(~compared, float("-inf")), twins)
 
 
 @in_float32
@@ -28,16 +37,17 @@ def cibhash(
     noise: torch.Tensor,
     temperature: float,
     weight: float = 1e-3,
+    alike: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """How badly the sampled codes of each view find their twins, a scalar.
 
     FIRST and SECOND (B, K) are logits of bits; NOISE (2, B, K), uniform in [0, 1), draws the bits,
-    through which gradients pass straight to the probabilities. To the `ntxent` of the codes comes
-    WEIGHT times the divergence between the two views' bits (Qiu et al., "Unsupervised Hashing with
-    Contrastive Information Bottleneck", 2021).
+    through which gradients pass straight to the probabilities. To the `ntxent` of the codes, where
+    views that are ALIKE are not compared, comes WEIGHT times the divergence between the two views'
+    bits (Qiu et al., "Unsupervised Hashing with Contrastive Information Bottleneck", 2021).
     """
     p, q = torch.sigmoid(first), torch.sigmoid(second)
-    codes = ntxent(sampled_bits(p, noise[0]), sampled_bits(q, noise[1]), temperature)
+    codes = ntxent(sampled_bits(p, noise[0]), sampled_bits(q, noise[1]), temperature, alike)
     apart = (bernoulli_divergence(p, q) + bernoulli_divergence(q, p)) / 2
     return codes + weight * apart
 

@@ -1,5 +1,6 @@
 """Which pictures are near each other as they are, found once among all that are learned from."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -71,10 +72,21 @@ class Mutual(nn.Module):
             self._table = self.neighbours.cpu().numpy()
         return walked(self._table, rows, STEPS, lots)
 
-    def forward(self, views: Views) -> torch.Tensor:
-        """The loss of VIEWS, of which the second half are the mates of the first."""
-        loss: torch.Tensor = self.twins(views)
+    def forward(self, views: Views, rows: torch.Tensor) -> torch.Tensor:
+        """The loss of VIEWS of the pictures ROWS (2B,), the second half the mates of the first."""
+        loss: torch.Tensor = self.twins(replace(views, alike=alike(rows)))
         return loss
+
+
+def alike(rows: torch.Tensor) -> torch.Tensor:
+    """Which of the pictures ROWS (2B,) are one, or one the mate of the other, (2B, 2B) bool.
+
+    The mate of each of the first half stands in its place in the second. A picture may be there
+    more than once, as the mate of several, and is then no other than itself.
+    """
+    same = rows[:, None] == rows
+    mates = same.roll(len(rows) // 2, dims=0)  # [i, j]: j is the mate of i
+    return same | mates | mates.T
 
 
 class Numbers(Twins):
@@ -83,4 +95,4 @@ class Numbers(Twins):
     def forward(self, views: Views) -> torch.Tensor:
         """The loss of VIEWS."""
         first, second = views.features.chunk(2)
-        return losses.ntxent(first, second, self.temperature)
+        return losses.ntxent(first, second, self.temperature, views.alike)

@@ -56,7 +56,7 @@ class SimCLR(Twins):
     def forward(self, views: Views) -> torch.Tensor:
         """The loss of VIEWS."""
         first, second = self.project(spread(views.features)).chunk(2)
-        return losses.ntxent(first, second, self.temperature)
+        return losses.ntxent(first, second, self.temperature, views.alike)
 
 
 class CIBHash(Twins):
@@ -73,7 +73,7 @@ class CIBHash(Twins):
         """The loss of VIEWS."""
         first, second = (spread(views.features) * self.gain).chunk(2)
         noise = torch.rand((2, *first.shape), generator=views.generator, device=first.device)
-        return losses.cibhash(first, second, noise, self.temperature)
+        return losses.cibhash(first, second, noise, self.temperature, alike=views.alike)
 
 
 class Projector(nn.Sequential):

@@ -74,12 +74,13 @@ class Unsupervised(Supervision):
 
     def forward(self, encoder: Encoder, batch: Batch) -> Taught:
         """The loss of ENCODER on gently changed pictures of BATCH."""
-        images = batch.images
-        if self.mutual is not None and batch.rows is None:  # held out: each is its own mate
+        images, rows = batch.images, batch.rows
+        if self.mutual is not None and rows is None:  # held out: each is its own mate
+            rows = torch.arange(len(images), device=images.device).repeat(2)
             images = torch.cat([images, images])
         views = encoder.see(self.changes.gentle(images, batch.generator), None, batch.generator)
         if self.mutual is not None:
-            return Taught(self.mutual(views), views)
+            return Taught(self.mutual(views, rows), views)
         if not self.compares:
             return Taught(views.features.sum() * 0, views)
         if self.teacher is not None:

@@ -1,6 +1,7 @@
 """Losses of views against plain loops from their papers."""
 
 import math
+from collections.abc import Collection
 
 import pytest
 import torch
@@ -23,12 +24,21 @@ from tests.models.formulas import (
 FIRST, SECOND = drawn(B, D), drawn(B, D, seed=1)
 
 
-def naive_ntxent(first: torch.Tensor, second: torch.Tensor, temperature: float) -> float:
+def naive_ntxent(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    temperature: float,
+    alike: Collection[tuple[int, int]] = (),
+) -> float:
     views = [*first, *second]
     total = 0.0
     for i, view in enumerate(views):
         twin = (i + len(first)) % len(views)
-        others = [math.exp(cosine(view, o) / temperature) for k, o in enumerate(views) if k != i]
+        others = [
+            math.exp(cosine(view, other) / temperature)
+            for k, other in enumerate(views)
+            if k == twin or (k != i and (i, k) not in alike)
+        ]
         total -= math.log(math.exp(cosine(view, views[twin]) / temperature) / sum(others))
     return total / len(views)
 
@@ -37,6 +47,23 @@ def naive_ntxent(first: torch.Tensor, second: torch.Tensor, temperature: float) 
 def test_ntxent_is_its_formula(temperature: float) -> None:
     loss = losses.ntxent(FIRST, SECOND, temperature).item()
     assert loss == pytest.approx(naive_ntxent(FIRST, SECOND, temperature))
+
+
+def test_what_shows_the_same_is_not_told_apart() -> None:
+    pairs = {(0, 3), (3, 0), (1, B), (B, 1), (2, 2 + B), (2 + B, 2), (4, 4)}
+    alike = torch.zeros(2 * B, 2 * B, dtype=torch.bool)
+    for i, k in pairs:
+        alike[i, k] = True
+    wanted = naive_ntxent(FIRST, SECOND, 0.3, pairs)
+    assert losses.ntxent(FIRST, SECOND, 0.3, alike).item() == pytest.approx(wanted)
+    assert wanted < naive_ntxent(FIRST, SECOND, 0.3)
+    twins_alone = torch.eye(B, dtype=torch.bool).repeat(2, 2)
+    assert torch.equal(
+        losses.ntxent(FIRST, SECOND, 0.3, twins_alone), losses.ntxent(FIRST, SECOND, 0.3)
+    )
+    noise = uniform(2, B, D, seed=2)
+    told = [losses.cibhash(FIRST, SECOND, noise, 0.3, 0.0, known) for known in (None, alike)]
+    assert told[1] < told[0]
 
 
 def test_cibhash_is_its_formula() -> None:

@@ -102,14 +102,28 @@ def test_the_loss_is_that_of_finding_the_mate(descriptor: DescriptorType) -> Non
     loss, views = teacher(learned, step)
     step = some(told, 5, mates=teacher.mates)  # whose generator begins again
     assert torch.equal(views.images, augment.gentle(step.images, step.generator))
+    assert step.rows is not None
+    same = mutual.alike(step.rows)
     first, second = (views.features * 4).chunk(2)
     if descriptor is BINARY:
         noise = torch.rand((2, *first.shape), generator=step.generator)
         gain = next(known(teacher).parameters())
-        wanted = losses.cibhash(first * gain, second * gain, noise, 0.3)
+        wanted = losses.cibhash(first * gain, second * gain, noise, 0.3, alike=same)
     else:
-        wanted = losses.ntxent(first, second, 0.3)
+        wanted = losses.ntxent(first, second, 0.3, same)
     assert torch.allclose(loss, wanted)
+
+
+def test_a_picture_that_is_there_twice_is_no_other_than_itself() -> None:
+    teacher, told = looked(batch(0, COUNT)), batch(0, COUNT)
+    step = some(told, 5, mates=teacher.mates)
+    assert step.rows is not None
+    same, pictures = mutual.alike(step.rows), step.rows.tolist()
+    assert len(set(pictures)) < len(pictures)
+    mates = pictures[12:] + pictures[:12]
+    for i, own in enumerate(pictures):
+        for k, other in enumerate(pictures):
+            assert bool(same[i, k]) == (other in (own, mates[i]) or mates[k] == own)
 
 
 @pytest.mark.parametrize("descriptor", [BINARY, NUMBERS])
