@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from models import augment, losses
+from models import losses
 from models.networks.base import Encoder
 from models.supervision.base import Batch, Gallery, Lesson, Rows, Supervision, Taught
 from models.supervision.constants import chosen
@@ -36,7 +36,7 @@ class ByDescriptors(Supervision):
 
     def __init__(self, lesson: Lesson, told: torch.Tensor) -> None:
         super().__init__(lesson)
-        self.flip, self.change = lesson.flip, lesson.change
+        self.changes = lesson.changes
         self.margin = chosen(lesson.margin, MARGIN)
         self.register_buffer("told", told, persistent=False)
 
@@ -46,7 +46,7 @@ class ByDescriptors(Supervision):
             raise ValueError("What an older encoder says is known of the pictures to learn from.")
         said = self.told[batch.rows]
         alike = None if batch.targets is None else batch.targets @ batch.targets.T > 0
-        seen = augment.gentle(batch.images, batch.generator, self.flip, self.change)
+        seen = self.changes.gentle(batch.images, batch.generator)
         views = encoder.see(seen, alike, batch.generator)
         loss = losses.teacher_regression(views.features, said)
         if batch.targets is not None:

@@ -55,6 +55,16 @@ def test_training_again_ends_with_the_same_bits(store: Store, version: int) -> N
     assert train.train(store, "toy", version, wanted, again=True) == digest
 
 
+@pytest.mark.parametrize("changes", [{"sketches": 0.5}, {"change": 0.1}], ids=str)
+def test_views_are_changed_as_the_plan_says(
+    store: Store, version: int, changes: dict[str, Any]
+) -> None:
+    older = train.train(store, "toy", version, plan(epochs=0))
+    wanted: dict[str, Any] = {"compatible_with": older, "width": 4, "epochs": 1}
+    digests = [train.train(store, "toy", version, plan(**wanted | one)) for one in ({}, changes)]
+    assert digests[0] != digests[1]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
