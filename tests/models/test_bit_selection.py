@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from models import bit_selection
 from models.bit_selection import forward_order, log_chance, policy_order, worth
 from models.metrics import average_precision
 
@@ -105,6 +106,42 @@ def test_from_a_poor_start_the_policy_finds_bits_that_are_worth_much_more() -> N
     lengths = (2,)
     found = policy_order(codes, alike, lengths, poor, steps=40, samples=6, seed=1)
     assert worth(codes, alike, found[:2]) > worth(codes, alike, poor[:2]) + 0.2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_best_order_that_was_met_is_the_answer_drawn_or_not(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a start of noise, with one order drawn a step: mostly the scores' own is better."""
+    codes, alike = toy(6)
+    poor = torch.tensor([0, 1, 2, 5, 6, 7, 10, 11, 9, 8, 4, 3])
+    met: list[float] = []
+
+    def seen(*asked: torch.Tensor) -> float:
+        met.append(worth(*asked))
+        return met[-1]
+
+    monkeypatch.setattr(bit_selection, "worth", seen)
+    found = policy_order(codes, alike, (3,), poor, steps=12, samples=1, rate=1.0, seed=seed)
+    assert len(met) == 1 + 12 * 2
+    assert worth(codes, alike, found[:3]) == max(met)
+
+
+def test_the_seed_says_which_orders_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes, alike = toy(6)
+    met: list[list[int]] = []
+
+    def seen(codes: torch.Tensor, alike: torch.Tensor, bits: torch.Tensor) -> float:
+        met.append(bits.tolist())
+        return 0.0
+
+    monkeypatch.setattr(bit_selection, "worth", seen)
+    drawn = []
+    for seed in (1, 1, 2):
+        met.clear()
+        policy_order(codes, alike, (5,), torch.arange(12), steps=1, samples=4, seed=seed)
+        drawn.append(met[2:])
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_lengths_that_no_code_has_are_refused() -> None:
