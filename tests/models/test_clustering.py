@@ -35,10 +35,11 @@ def test_clusters_that_are_far_apart_are_found(seed: int, batch: int) -> None:
         assert (found.centres[label] - points[truth == t].mean(dim=0)).norm() < near
 
 
-def test_a_round_is_lloyds() -> None:
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_round_is_lloyds(rounds: int) -> None:
     points = drawn(0, 30, 2)
-    found = kmeans(points, 4, seed=3, rounds=1)
-    before = kmeans(points, 4, seed=3, rounds=0).centres.tolist()
+    found = kmeans(points, 4, seed=3, rounds=rounds)
+    before = kmeans(points, 4, seed=3, rounds=rounds - 1).centres.tolist()
     groups: dict[int, list[list[float]]] = {}
     for point in points.tolist():
         apart = [math.dist(point, centre) for centre in before]
