@@ -25,6 +25,11 @@ REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
         "leave validation out, or set method: swav",
         {"method": "swav"},
     ),
+    (
+        {"supervision": "pseudo_supervised", "validation": 0.2},
+        "leave validation out, or set method: swav",
+        {"validation": 0.0},
+    ),
     ({"sketches": 0.3, "see": "edges"}, "would draw drawings: leave one", {"sketches": 0.0}),
     ({"descriptor": "binary", "bits_by": "lot"}, "set learned_bits", {"learned_bits": 24}),
     (BITS | {"learned_bits": 0, "bits_by": "lot"}, "leave bits_by out", {"bits_by": "worth"}),
