@@ -138,9 +138,12 @@ CONSTANTS: dict[str, dict[str, float]] = {
     "contrastive": {"margin": 0.7},
     "greedyhash": {"weight": 0.1},
     "idhn": {"scale": 5, "soft_weight": 0.1, "weight": 0.1},
+    "neighbourhoods": {"temperature": 0.1},
+    "pseudo_label": {"threshold": 0.95},
     "quantisation": {"power": 2},
     "semi_hard": {"margin": 0.2},
     "supcon": {"temperature": 0.1},
+    "wdht": {"pair_weight": 1, "weight": 0.1},
 }
 """What a paper, or its authors' code, says where the caller does not, and no formula here asks."""
 
