@@ -4,7 +4,7 @@ Everything else of two encoders means nothing together. The promise has one dire
 the older encoder answers queries of the newer, which has learned where the older one puts things.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -66,9 +66,15 @@ def fitting_older(
     told = signs(features) if older.metric == "hamming" else features
     told = functional.normalize(told * good[:, None])  # of one that is bad nothing is said
     if plan.compatible_by == "descriptors":
-        changed: dict[str, Any] = {"margin": plan.margin, "flip": plan.flip, "change": plan.change}
-        changed["sketches"] = plan.sketches
-        return ByDescriptors(Lesson(spec.dimensions, spec.descriptor, **changed), told)
+        lesson = Lesson(
+            spec.dimensions,
+            spec.descriptor,
+            margin=plan.margin,
+            flip=plan.flip,
+            change=plan.change,
+            sketches=plan.sketches,
+        )
+        return ByDescriptors(lesson, told)
     targets = everything.targets
     if targets is None:
         raise ValueError("compatible_by: classes needs labels, and none are looked at.")

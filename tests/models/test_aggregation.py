@@ -185,6 +185,19 @@ def test_regions_of_a_square_map_are_1_4_and_9() -> None:
     assert found[5:] == [(y, x, 6) for y in (0, 3, 6) for x in (0, 3, 6)]
 
 
+@given(st.integers(1, 12), st.integers(0, 60))
+def test_as_many_regions_lie_along_a_map_as_overlap_by_nearly_40_percent(
+    short: int, more: int
+) -> None:
+    if not more:
+        assert len(regions(short, short, 1)) == 1
+        return
+    overlaps = {gaps: 1 - more / gaps / short for gaps in range(1, 200)}
+    best = min(overlaps, key=lambda gaps: abs(overlaps[gaps] - 0.4))
+    for height, width in ((short, short + more), (short + more, short)):
+        assert len(regions(height, width, 1)) == 1 + best
+
+
 def test_regions_of_a_long_map_are_l_by_l_plus_m_minus_1() -> None:
     found = regions(10, 16, 3)  # two squares of 10 along 16 overlap by 40 %
     assert [side for _, _, side in found] == [10] * 2 + [6] * 6 + [5] * 12

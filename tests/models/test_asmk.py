@@ -15,7 +15,9 @@ from models.aggregation.inverted_file import InvertedFile
 from models.aggregation.match_kernel import Bags, Selectivity, agreeing
 from models.aggregation.rows import packed
 from models.aggregation.vlad import residuals
+from models.clustering import kmeans
 from models.descriptors.aggregated import VisualWords
+from models.whitening import pca_whitening
 
 F = 16
 
@@ -156,6 +158,10 @@ def test_codes_and_words_that_do_not_fit_are_refused() -> None:
     some = bags(drawn(0, 1, 5, F), drawn(1, 9, F))
     with pytest.raises(ValueError, match="words 0 to 3, but there are words"):
         held.add(some)
+    for word in (-1, 4):
+        one = Bags(1, np.zeros(1, np.int32), np.array([word], np.int32), np.zeros((1, 2), np.uint8))
+        with pytest.raises(ValueError, match=f"there are words {word} to {word}"):
+            held.add(one)
     with pytest.raises(ValueError, match="must be of 2 bytes but are of 1"):
         held.scores(replace(some, codes=some.codes[:, :1]))
     with pytest.raises(ValueError, match="12 are not a multiple of 8"):
@@ -173,6 +179,22 @@ def test_the_signs_of_its_vectors_are_the_bags_of_what_it_whitened() -> None:
     some = bags(pool.whitening(pool.samples(maps)), pool.words)
     assert np.array_equal(rows, packed(some, 7))
     assert some.sizes.max() > 1
+
+
+def test_a_residual_of_nothing_has_positive_signs() -> None:
+    words = drawn(1, 9, F)
+    some = bags(words[None, 3:4], words)
+    assert some.words.tolist() == [3]
+    assert some.codes.tolist() == [[255, 255]]
+
+
+def test_words_are_the_centres_of_what_was_whitened() -> None:
+    samples = torch.rand(300, 24, generator=torch.Generator().manual_seed(0))
+    pool = ASMK(24, words=7, bits=16)
+    pool.fit(samples, seed=3)
+    white = functional.normalize(pca_whitening(samples, 16)(samples))
+    assert torch.allclose(pool.whitening(samples), white, atol=1e-6)
+    assert torch.equal(pool.words, kmeans(pool.whitening(samples), 7, 3).centres)
 
 
 def test_codes_of_more_bits_than_a_local_feature_has_numbers_are_refused() -> None:

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from models import bit_selection
 from models.bit_selection import forward_order, log_chance, policy_order, worth
 from models.metrics import average_precision
 
@@ -105,6 +106,42 @@ def test_from_a_poor_start_the_policy_finds_bits_that_are_worth_much_more() -> N
     lengths = (2,)
     found = policy_order(codes, alike, lengths, poor, steps=40, samples=6, seed=1)
     assert worth(codes, alike, found[:2]) > worth(codes, alike, poor[:2]) + 0.2
+
+
+@pytest.mark.parametrize("best", range(5))
+def test_the_best_order_that_was_met_is_the_answer_drawn_or_not(
+    best: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start, and in each of two steps the order of the scores and one that is drawn."""
+    codes, alike = toy(6)
+    met: list[list[int]] = []
+
+    def told(codes: torch.Tensor, alike: torch.Tensor, bits: torch.Tensor) -> float:
+        met.append(bits.tolist())
+        return 0.9 if len(met) == best + 1 else 0.1 * len(met)
+
+    monkeypatch.setattr(bit_selection, "worth", told)
+    found = policy_order(codes, alike, (12,), torch.arange(12), steps=2, samples=1, rate=3.0)
+    assert len(met) == 5
+    assert found.tolist() == met[best]
+    assert met[0] == met[1] != met[3]
+
+
+def test_the_seed_says_which_orders_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes, alike = toy(6)
+    met: list[list[int]] = []
+
+    def seen(codes: torch.Tensor, alike: torch.Tensor, bits: torch.Tensor) -> float:
+        met.append(bits.tolist())
+        return 0.0
+
+    monkeypatch.setattr(bit_selection, "worth", seen)
+    drawn = []
+    for seed in (1, 1, 2):
+        met.clear()
+        policy_order(codes, alike, (5,), torch.arange(12), steps=1, samples=4, seed=seed)
+        drawn.append(met[2:])
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_lengths_that_no_code_has_are_refused() -> None:

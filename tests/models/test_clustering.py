@@ -35,10 +35,11 @@ def test_clusters_that_are_far_apart_are_found(seed: int, batch: int) -> None:
         assert (found.centres[label] - points[truth == t].mean(dim=0)).norm() < near
 
 
-def test_a_round_is_lloyds() -> None:
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_round_is_lloyds(rounds: int) -> None:
     points = drawn(0, 30, 2)
-    found = kmeans(points, 4, seed=3, rounds=1)
-    before = kmeans(points, 4, seed=3, rounds=0).centres.tolist()
+    found = kmeans(points, 4, seed=3, rounds=rounds)
+    before = kmeans(points, 4, seed=3, rounds=rounds - 1).centres.tolist()
     groups: dict[int, list[list[float]]] = {}
     for point in points.tolist():
         apart = [math.dist(point, centre) for centre in before]
@@ -46,6 +47,52 @@ def test_a_round_is_lloyds() -> None:
     for k, group in groups.items():
         mean = [sum(axis) / len(group) for axis in zip(*group, strict=True)]
         assert found.centres[k].tolist() == pytest.approx(mean)
+
+
+def test_a_round_of_some_moves_a_centre_to_the_mean_of_all_that_ever_came_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points = drawn(0, 30, 2)
+    monkeypatch.setattr(clustering, "_plus_plus", lambda *_: points[:3])
+    found = kmeans(points, 3, seed=5, rounds=4, batch=12)
+    lots, centres = torch.Generator().manual_seed(5), points[:3].tolist()
+    came: list[list[list[float]]] = [[], [], []]
+    inertia = []
+    for _ in range(4):
+        total, before = 0.0, list(centres)
+        for row in torch.randint(30, (12,), generator=lots).tolist():
+            apart = [math.dist(points[row].tolist(), centre) ** 2 for centre in before]
+            came[apart.index(min(apart))].append(points[row].tolist())
+            total += min(apart)
+        inertia.append(total)
+        centres = [[sum(axis) / len(group) for axis in zip(*group, strict=True)] for group in came]
+    for one, other in zip(found.centres.tolist(), centres, strict=True):
+        assert one == pytest.approx(other)
+    assert list(found.inertia[:-1]) == pytest.approx(inertia)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_begins_with_the_best_of_a_few_points_drawn_by_squared_distance(seed: int) -> None:
+    points = drawn(3, 40, 2).tolist()
+    lots = torch.Generator().manual_seed(seed)
+    taken = [int(torch.randint(40, (1,), generator=lots))]
+    apart = [math.dist(point, points[taken[0]]) ** 2 for point in points]
+    while len(taken) < 5:
+        tried = []
+        for chance in torch.rand(3, generator=lots, dtype=torch.float64).tolist():
+            mark, drawn_one = chance * sum(apart), 0
+            while mark >= apart[drawn_one]:
+                mark -= apart[drawn_one]
+                drawn_one += 1
+            left = [
+                min(far, math.dist(point, points[drawn_one]) ** 2)
+                for far, point in zip(apart, points, strict=True)
+            ]
+            tried.append((sum(left), drawn_one, left))
+        _, best, apart = min(tried)
+        taken.append(best)
+    found = kmeans(drawn(3, 40, 2), 5, seed, rounds=0).centres
+    assert torch.equal(found, drawn(3, 40, 2)[taken])
 
 
 @given(st.integers(0, 99))

@@ -13,7 +13,7 @@ from models.clustering import kmeans
 from models.codebooks import WORDS, Codebooks
 from models.descriptors.quantised import Quantised
 from models.distances import between, prepared
-from models.quantiser import Quantiser
+from models.quantiser import Quantiser, enough
 from models.spec import EncoderSpec
 from models.weights import build, restored, save
 
@@ -115,6 +115,7 @@ def test_each_part_has_the_means_of_k_means() -> None:
 
 
 def test_fewer_pictures_than_words_are_refused() -> None:
+    enough(256)
     with pytest.raises(ValueError, match=r"there are 255 pictures .* storage: float32"):
         Quantiser(8, 2).fit(torch.zeros(WORDS - 1, 8), 0)
 

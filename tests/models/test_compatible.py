@@ -2,17 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from data.taxonomy import DescriptorType
-from models import losses
-from models.augment import Changes
+from models import augment, losses
 from models.networks.convolutional import ConvolutionalEncoder
-from models.supervision.base import Batch, Lesson
+from models.supervision.base import Batch, Lesson, Supervision
 from models.supervision.compatible import ByClasses, ByDescriptors
 from models.supervision.supervised import Supervised
-from tests.models.lessons import COUNT, batch, lesson
+from tests.models.lessons import COUNT, Shown, batch, lesson
 
 REAL = DescriptorType.REAL_VALUED
 
@@ -51,14 +51,15 @@ def test_by_descriptors_it_is_regression_and_with_labels_the_contrast_too() -> N
     assert "told" not in taught.state_dict(), "a killed training asks the older encoder again"
 
 
-def test_a_share_of_what_is_seen_is_drawn_as_the_lesson_says() -> None:
-    told_so = Lesson(16, REAL, flip=False, change=0.0, sketches=1.0)
-    taught = ByDescriptors(told_so, told())
-    _, views = taught(encoder().eval(), still(batch(1, 24)))
-    changes = Changes(flip=False, change=0.0, sketches=1.0)
-    drawn = changes.gentle(batch(1, 24).images, torch.Generator().manual_seed(3))
-    torch.testing.assert_close(views.images, drawn)
-    assert torch.equal(views.images[:, :1].expand_as(views.images), views.images), "no colours"
+def test_by_descriptors_views_are_changed_as_the_lesson_says() -> None:
+    changes = augment.Changes(flip=False, change=0.3, sketches=0.5)
+    said = Lesson(16, REAL, flip=False, change=0.3, sketches=0.5)
+    views = ByDescriptors(said, told())(encoder().eval(), still(batch(1, 24))).views
+    again = still(batch(1, 24))
+    assert torch.equal(views.images, changes.gentle(again.images, again.generator))
+    assert views.alike is not None
+    assert again.targets is not None
+    assert torch.equal(views.alike, again.targets @ again.targets.T > 0)
 
 
 def test_pictures_of_which_the_older_encoder_said_nothing_are_refused() -> None:
@@ -78,3 +79,53 @@ def test_by_classes_the_old_prototypes_tell_the_new_features() -> None:
     influence = losses.backward_compatible(views.features, where, shown.targets)
     torch.testing.assert_close(loss, alone + influence)
     assert {name.split(".")[0] for name, _ in taught.named_parameters()} == {"own"}
+
+
+def test_by_classes_the_supervision_is_told_whatever_it_would_be_told_alone() -> None:
+    heard: list[tuple[Any, ...]] = []
+
+    class Hears(Supervised):
+        def begin(self, *said: Any) -> None:
+            heard.append(("begin", *said))
+
+        def before_epoch(self, *said: Any) -> None:
+            heard.append(("before_epoch", *said))
+
+        def mates(self, *said: Any) -> Any:
+            heard.append(("mates", *said))
+            return said[0][::-1]
+
+        def after_step(self, *said: Any) -> None:
+            heard.append(("after_step", *said))
+
+        def finish(self, *said: Any) -> None:
+            heard.append(("finish", *said))
+
+    shown, network, lots = batch(1, COUNT), encoder(), np.random.default_rng(0)
+    assert shown.targets is not None
+    taught: Supervision = ByClasses(Hears(lesson(REAL)), told(), shown.targets)
+    gallery, rows = Shown(shown), np.arange(4)
+    taught.begin(network)
+    taught.before_epoch(2, network, gallery)
+    assert taught.mates(rows, lots).tolist() == [3, 2, 1, 0]
+    taught.after_step(network)
+    taught.finish(network, gallery)
+    assert heard == [
+        ("begin", network),
+        ("before_epoch", 2, network, gallery),
+        ("mates", rows, lots),
+        ("after_step", network),
+        ("finish", network, gallery),
+    ]
+
+
+def test_by_classes_a_batch_needs_its_classes() -> None:
+    class Content(Supervised):
+        def forward(self, *said: Any) -> Any:
+            return torch.zeros(()), None
+
+    shown = batch(1, COUNT)
+    assert shown.targets is not None
+    taught = ByClasses(Content(lesson(REAL)), told(), shown.targets)
+    with pytest.raises(ValueError, match="two encoders are to agree in: they are not known"):
+        taught(encoder(), still(shown, targets=None))

@@ -79,6 +79,14 @@ def test_a_rotation_keeps_lengths_and_angles(size: int, seed: int) -> None:
     assert torch.allclose(rotation @ rotation.T, torch.eye(size).double())
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_rotations_are_drawn_evenly_reflections_among_them(size: int) -> None:
+    """So no entry is more often positive, nor a determinant: six standard deviations of 400."""
+    drawn = torch.stack([rotation_of(size, seed) for seed in range(400)])
+    assert drawn.sign().mean(dim=0).abs().max() < 0.3
+    assert torch.linalg.det(drawn).mean().abs() < 0.3
+
+
 def test_the_sign_of_zero_is_positive() -> None:
     assert signs(torch.tensor([-1.0, -0.0, 0.0, 2.0])).tolist() == [-1, 1, 1, 1]
 

@@ -1,5 +1,6 @@
 """What every loss keeps: one finite number, indifferent to order, exact in half precision."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -131,6 +132,21 @@ NO_LOSSES = {
 STRAIGHT_THROUGH = {"greedyhash", "cibhash", "bihalf"}
 """Their gradient is not that of their value, by design."""
 
+CONSTANTS: dict[str, dict[str, float]] = {
+    "adsh": {"weight": 200},
+    "adsh_codes": {"weight": 200},
+    "contrastive": {"margin": 0.7},
+    "greedyhash": {"weight": 0.1},
+    "idhn": {"scale": 5, "soft_weight": 0.1, "weight": 0.1},
+    "neighbourhoods": {"temperature": 0.1},
+    "pseudo_label": {"threshold": 0.95},
+    "quantisation": {"power": 2},
+    "semi_hard": {"margin": 0.2},
+    "supcon": {"temperature": 0.1},
+    "wdht": {"pair_weight": 1, "weight": 0.1},
+}
+"""What a paper, or its authors' code, says where the caller does not, and no formula here asks."""
+
 EACH = pytest.mark.parametrize("name", CASES)
 ONE_CLASS = torch.tensor([[1.0, 0, 0, 0]] * B).double()
 
@@ -138,6 +154,12 @@ ONE_CLASS = torch.tensor([[1.0, 0, 0, 0]] * B).double()
 def test_every_loss_of_the_package_is_held_to_this_contract() -> None:
     assert set(CASES) | NO_LOSSES == set(losses.__all__)
     assert not set(CASES) & NO_LOSSES
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constants_that_the_caller_leaves_out_are_those_of_the_paper(name: str) -> None:
+    given = inspect.signature(getattr(losses, name)).parameters
+    assert {word: given[word].default for word in CONSTANTS[name]} == CONSTANTS[name]
 
 
 @EACH

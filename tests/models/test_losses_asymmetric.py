@@ -81,6 +81,12 @@ def test_each_bit_of_the_codes_in_turn_is_the_best_there_is() -> None:
     assert torch.equal(updated, stage)
 
 
+def test_a_bit_for_which_as_much_speaks_as_against_it_is_a_one() -> None:
+    codes, nothing = database(0)[0], torch.zeros(3, 4).double()
+    updated = losses.adsh_codes(codes, nothing, torch.zeros(N, 4).double(), ROWS)
+    assert torch.equal(updated, torch.ones(N, 4).double())
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_a_round_of_descent_never_costs_more_and_leaves_the_codes_it_was_given(seed: int) -> None:

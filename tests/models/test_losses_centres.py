@@ -20,6 +20,19 @@ def test_codewords_are_far_apart_and_old_ones_stay_when_a_class_comes() -> None:
     assert not torch.equal(losses.codebook(20, 64, seed=1), words)
 
 
+def test_each_codeword_is_of_those_drawn_the_farthest_from_its_nearest_predecessor() -> None:
+    lots = torch.Generator().manual_seed(5)
+    words: list[list[float]] = []
+    for _ in range(9):
+        drawn = (torch.randint(0, 2, (64, 12), generator=lots) * 2.0 - 1).tolist()
+        nearest = [
+            min((sum(a != b for a, b in zip(one, word, strict=True)) for word in words), default=0)
+            for one in drawn
+        ]
+        words.append(drawn[nearest.index(max(nearest))])
+    assert losses.codebook(9, 12, seed=5).tolist() == words
+
+
 @pytest.mark.parametrize(("classes", "bits"), [(2, 1), (5, 8), (16, 16), (64, 32)])
 def test_hadamard_centres_are_at_least_half_the_bits_apart(classes: int, bits: int) -> None:
     words = losses.hash_centres(classes, bits, seed=0)

@@ -29,6 +29,13 @@ def test_bits_are_drawn_with_their_probabilities() -> None:
     assert torch.allclose((bits + 1).mean(dim=0) / 2, chances[0], atol=0.01)
 
 
+def test_the_gradient_of_drawn_bits_is_that_of_their_probabilities() -> None:
+    chances = uniform(B, D).requires_grad_()
+    bits = losses.sampled_bits(chances, uniform(B, D, seed=1))
+    (gradient,) = torch.autograd.grad((bits * SOURCE[:, :D]).sum(), chances)
+    assert torch.equal(gradient, SOURCE[:, :D])
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 1000), count=st.integers(1, 9))
 def test_the_upper_half_of_a_batch_is_one(seed: int, count: int) -> None:
@@ -69,6 +76,14 @@ def test_the_gradient_of_bihalf_is_the_paper_s() -> None:
     apart = (unit @ unit.T - source @ source.T).square().sum() / (B * (B - 1))
     (own,) = torch.autograd.grad(apart, bits)
     assert torch.allclose(passed, own + 6 * (FEATURES - bits.detach()) / bits.numel())
+
+
+def test_the_source_of_bihalf_learns_nothing() -> None:
+    features, source = FEATURES.clone().requires_grad_(), SOURCE.clone().requires_grad_()
+    loss = losses.bihalf(features, source)
+    passed, none = torch.autograd.grad(loss, (features, source), allow_unused=True)
+    assert passed.abs().sum() > 0
+    assert none is None
 
 
 def test_bihalf_vanishes_for_balanced_codes_as_similar_as_their_source() -> None:
@@ -115,3 +130,17 @@ def test_bernoulli_divergence_is_its_formula_and_takes_a_prior() -> None:
         assert losses.bernoulli_divergence(p, other).item() == pytest.approx(mean(rows))
     assert losses.bernoulli_divergence(p, 0.5).item() == pytest.approx(mean(rows))
     assert losses.bernoulli_divergence(p, p).item() == pytest.approx(0)
+
+
+@pytest.mark.parametrize("other", [0.0, 0.5, 1.0])
+def test_the_divergence_of_bits_that_are_quite_sure_is_finite(other: float) -> None:
+    """As those are whose sigmoid is 0 or 1 in float32, of one view or of both."""
+    sure = torch.tensor([[0.0, 1.0, 0.5]], requires_grad=True)
+    for divergence in (
+        losses.bernoulli_divergence(sure, other),
+        losses.bernoulli_divergence(sure, torch.full((1, 3), other)),
+        losses.bernoulli_divergence(torch.full((1, 3), other), sure),
+    ):
+        (gradient,) = torch.autograd.grad(divergence, sure)
+        assert torch.isfinite(divergence)
+        assert torch.isfinite(gradient).all()

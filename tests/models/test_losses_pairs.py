@@ -158,6 +158,14 @@ def test_the_semi_hard_are_mined(wanted: torch.Tensor, seed: int, margin: float)
         assert losses.triplet(features, triplet[None], margin).item() > 0
 
 
+def test_an_unlike_image_that_is_as_near_as_the_positive_is_not_farther() -> None:
+    """The third is a copy of the second, of another class: the fourth is what is farther."""
+    features = torch.tensor([[1.0, 0], [0, 1], [0, 1], [-0.06, 1]]).double()
+    rows = torch.eye(2)[[0, 0, 1, 1]].double()
+    mined = losses.semi_hard(features, losses.Pairs.of(rows))
+    assert mined.tolist() == [[0, 1, 3], [1, 0, 3]]
+
+
 @KINDS
 def test_supcon_is_its_formula(wanted: torch.Tensor) -> None:
     alike, unlike = pairs_of(wanted)

@@ -216,3 +216,22 @@ def test_the_weak_view_learns_nothing_and_a_higher_threshold_never_costs_more() 
     assert gradients[0] is None
     costs = [losses.pseudo_label(weak, strong, n / 10).item() for n in range(11)]
     assert costs == sorted(costs, reverse=True)
+
+
+def test_what_says_what_is_right_learns_nothing_from_it() -> None:
+    one, two, three, four = (drawn(B, D, seed=seed).requires_grad_() for seed in range(4))
+    for loss, teachers in (
+        (losses.swapped(one, two, three, four), (three, four)),
+        (losses.pseudo_label(one, two, 0.0), (one,)),
+        (losses.reinforce(one, two, three[:, 0], four[:, 0]), (two, three, four)),
+    ):
+        found = torch.autograd.grad(loss, teachers, allow_unused=True)
+        assert all(gradient is None for gradient in found)
+
+
+def test_a_view_is_sure_that_reaches_the_threshold() -> None:
+    weak, strong = torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    sure = losses.pseudo_label(weak, strong, 0.5)
+    wanted = torch.nn.functional.cross_entropy(strong, torch.zeros(2, dtype=torch.long))
+    assert sure.item() == pytest.approx(wanted.item())
+    assert losses.pseudo_label(weak, strong, 0.501).item() == 0

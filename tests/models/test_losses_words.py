@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -160,3 +161,19 @@ def test_vsepp_is_its_formula(same: torch.Tensor | None) -> None:
 def test_vsepp_vanishes_where_all_is_right_and_for_a_single_pair() -> None:
     assert losses.vsepp(torch.eye(B), 2 * torch.eye(B)).item() == 0
     assert losses.vsepp(IMAGES[:1], -IMAGES[:1]).item() == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 4, 5])
+def test_of_tags_that_avoid_each_other_the_greatest_singular_values_are_kept_too(seed: int) -> None:
+    """Tags that stand with others more than alone make eigenvalues that are negative."""
+    lots = torch.Generator().manual_seed(seed)
+    counts = torch.randint(0, 9, (6, 6), generator=lots).double().triu(1)
+    together = counts + counts.T
+    each = together.sum(dim=1)
+    ratio = together * together.sum() / (each[:, None] * each)
+    information = torch.where(together > 0, ratio, 1.0).log().clamp_min(0).numpy()
+    assert np.linalg.eigvalsh(information).min() < -0.1
+    left, values, _ = np.linalg.svd(information)
+    found = losses.tag_vectors(together, 3).numpy()
+    wanted = left[:, :3] * values[:3] @ left[:, :3].T
+    assert found @ found.T == pytest.approx(wanted, abs=1e-4)

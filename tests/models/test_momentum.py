@@ -89,6 +89,29 @@ def test_the_loss_is_that_of_the_other_view_among_the_queue() -> None:
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("method", ["moco", "dino"])
+def test_the_copy_says_at_first_what_it_was_copied_from_says(method: str) -> None:
+    found, twins = taught(method)
+    images = batch(0, 10).images
+    with torch.no_grad():
+        wanted = twins.project(4 * found.encoder.train()(images))
+        assert torch.allclose(twins.slow.train()(images), wanted, atol=1e-6)
+    assert not twins.slow(images).requires_grad
+
+
+def test_the_loss_of_dino_is_that_of_each_view_s_answer_and_the_copy_s_to_the_other() -> None:
+    found, twins = taught("dino")
+    assert isinstance(twins, DINO)
+    twins.centre.copy_(torch.randn(len(twins.centre), generator=batch(1).generator))
+    answers: list[torch.Tensor] = []
+    twins.slow.register_forward_hook(lambda _, __, found: answers.append(found))
+    loss, views = found.supervision(found.encoder, batch(0, 10))
+    given = (twins.project(views.features * 4) / 0.1).log_softmax(dim=1).chunk(2)
+    right = ((answers[0] - twins.centre) / 0.04).softmax(dim=1).chunk(2)
+    costs = [-(right[one] * given[1 - one]).sum(dim=1).mean() for one in (0, 1)]
+    assert loss.item() == pytest.approx((costs[0] + costs[1]).item() / 2, rel=1e-5)
+
+
 def test_the_centre_moves_to_the_answers_of_a_step_and_only_then() -> None:
     found, twins = taught("dino")
     assert isinstance(twins, DINO)

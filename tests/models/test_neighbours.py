@@ -90,3 +90,4 @@ def test_directions_of_many_points_are_those_of_some(monkeypatch: pytest.MonkeyP
     assert not torch.equal(found, whole)
     assert float((found @ found.T - whole @ whole.T).abs().mean()) < 0.1
     assert torch.equal(found, reduced(many, 2, seed=1))
+    assert not torch.equal(found, reduced(many, 2, seed=2))

@@ -7,7 +7,7 @@ import torch
 
 from data.taxonomy import DescriptorType
 from models.learner import Learner, Schedule
-from models.networks.attention import AttentionEncoder, Block, ClassToken
+from models.networks.attention import AttentionEncoder, Block, ClassToken, _places
 from models.supervision.base import Batch, Lesson
 from models.supervision.supervised import Supervised
 
@@ -82,6 +82,40 @@ def test_where_things_lie_matters() -> None:
     there[:, :, 20:24, 20:24] = 1
     with torch.no_grad():
         assert not torch.allclose(network.pooled(here), network.pooled(there), atol=1e-3)
+
+
+def test_a_place_is_sines_and_cosines_of_its_row_and_of_its_column() -> None:
+    found = _places(3, 5, 16, torch.zeros(1))
+    assert found.shape == (15, 16)
+    for row in range(3):
+        for column in range(5):
+            wanted: list[float] = []
+            for at in (row, column):
+                angles = [at / 10_000 ** (n / 4) for n in range(4)]
+                wanted += [*map(math.sin, angles), *map(math.cos, angles)]
+            assert found[5 * row + column].tolist() == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["gem", "average"])
+def test_where_nothing_is_weighed_a_place_counts_by_how_long_its_positive_numbers_are(
+    pooling: str,
+) -> None:
+    network, images = encoder(pooling=pooling).eval(), drawn(2, 3, 28, 28)
+    with torch.no_grad():
+        maps, weights = network.maps(images), network.attention_map(images)
+    for n in range(2):
+        lengths = [
+            [sum(max(0.0, x) ** 2 for x in maps[n, :, i, j].tolist()) ** 0.5 for j in range(7)]
+            for i in range(7)
+        ]
+        total = sum(map(sum, lengths))
+        for found, wanted in zip(weights[n].tolist(), lengths, strict=True):
+            assert found == pytest.approx([length / total for length in wanted], rel=1e-4)
+
+
+def test_the_last_block_is_skipped_most() -> None:
+    drops = [block.drop for block in encoder(drop_path=0.3, depth=2).blocks]
+    assert drops == pytest.approx([0.05, 0.1, 0.15, 0.2, 0.25, 0.3])
 
 
 def test_a_picture_skips_blocks_as_lots_say_in_training_and_never_else() -> None:

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from data.taxonomy import DescriptorType, Network
+from models import losses
 from models.networks.base import Encoder
+from models.networks.decoder import resized, unexplained
 from models.networks.gan import AdversarialCode, BinGan
 from models.networks.options import GanOptions
 from models.supervision.base import Lesson
@@ -79,6 +81,40 @@ def test_large_views_play_at_the_size_that_is_drawn() -> None:
     )
     term_of(encoder)(encoder, seen)
     assert sizes == [16, 16, 16]
+
+
+def told(descriptor: DescriptorType, **said: Any) -> float:
+    """The term of an encoder of whom the recipe SAID so much, on the same views every time."""
+    encoder = gan(descriptor, side=16, **said)
+    return float(term_of(encoder)(encoder, views(encoder)).detach())
+
+
+@BOTH
+@pytest.mark.parametrize("word", ["dmr", "bre"])
+def test_regularisers_are_added_by_their_weights(descriptor: DescriptorType, word: str) -> None:
+    """Of the features, against the pooled activations about the mean of the batch."""
+    silent = {"kind": "bingan", "dmr": 0.0, "bre": 0.0}
+    added = told(descriptor, **silent | {word: 2.0}) - told(descriptor, **silent)
+    seen = views(gan(descriptor, side=16, kind="bingan"))
+    wide = seen.pooled - sum(seen.pooled) / len(seen.pooled)
+    if descriptor is REAL:
+        wanted = losses.cosine_matching(seen.features, wide) if word == "dmr" else torch.zeros(())
+    elif word == "dmr":
+        wanted = losses.distance_matching(seen.features, wide)
+    else:
+        wanted = losses.representation_entropy(seen.features, wide)
+    assert added == pytest.approx(2 * wanted.item(), abs=1e-4)
+
+
+@BOTH
+def test_what_a_code_s_picture_misses_is_added_by_its_weight(descriptor: DescriptorType) -> None:
+    drawn: list[torch.Tensor] = []
+    encoder = gan(descriptor, side=16, reconstruction=3.0)
+    term, seen = term_of(encoder), views(encoder)
+    term.get_submodule("decoder").register_forward_hook(lambda _, __, made: drawn.append(made))
+    added = float(term(encoder, seen).detach()) - told(descriptor, reconstruction=0.0)
+    missed = unexplained(drawn[0], resized(seen.images, 16))
+    assert added == pytest.approx(3 * missed.item(), rel=1e-4)
 
 
 @BOTH

@@ -48,6 +48,19 @@ def test_folders_have_one_digest_where_all_their_files_are_the_same(
         (other / name).write_bytes(contents[name])
 
 
+@pytest.mark.parametrize("name", ["a.safetensors", "a.bin", "a.pt", "a.pth"])
+@pytest.mark.parametrize("beside", ["b.json", "b.txt", "b.model"])
+def test_whatever_weights_and_what_describes_them_are_called_they_count_by_name_too(
+    name: str, beside: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(b"weights")
+    (tmp_path / beside).write_bytes(b"said")
+    assert [file.name for file in files_of(str(tmp_path))] == [name, beside]
+    before = origin_digest(str(tmp_path))
+    (tmp_path / beside).rename(tmp_path / f"of_{beside}")
+    assert origin_digest(str(tmp_path)) != before
+
+
 @pytest.mark.parametrize(
     "said", [None, "", "pixels", "timm/resnet50", "open_clip/RN50@openai", "facebook/dino", "/none"]
 )

@@ -67,5 +67,7 @@ def test_what_is_not_understood_is_refused() -> None:
         ValueError, match="pools somehow: choose from asmk, attention, average, gem"
     ):
         build_pooling({}, 6)
+    with pytest.raises(ValueError, match=r"as many positive shares, not \(1.0, 0.0\)"):
+        build_pooling({"gem": {}, "mac": {"share": 0}}, 8)
     with pytest.raises(ValueError, match=r"as many positive shares, not \(1.0, -2.0\)"):
         build_pooling({"gem": {}, "mac": {"share": -2}}, 6).eval()

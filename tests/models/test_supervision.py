@@ -57,7 +57,8 @@ def supervision(case: Case, encoder: Encoder, told: Batch, **changes: Any) -> Su
 @EACH
 def test_the_loss_is_a_scalar_that_teaches_every_parameter(case: Case) -> None:
     encoder = ConvolutionalEncoder(16, width=8)
-    loss, views = supervision(case, encoder, batch(0))(encoder, batch(0))
+    teacher = supervision(case, encoder, batch(0))
+    loss, views = teacher(encoder, batch(0))
     assert loss.shape == ()
     assert torch.isfinite(loss)
     loss.backward()
@@ -65,6 +66,10 @@ def test_the_loss_is_a_scalar_that_teaches_every_parameter(case: Case) -> None:
         assert parameter.grad is not None, name
         learns = parameter.grad.abs().sum() > 0
         assert bool(learns) == has_a_loss(case) or name == "pool.p", name
+    for name, parameter in teacher.named_parameters():
+        if parameter.requires_grad:  # a gain or a projection, say
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
     assert torch.equal(encoder.finished(views.pooled), views.features)
 
 

@@ -8,8 +8,10 @@ import torch
 
 from data.taxonomy import DescriptorType
 from models import augment
+from models.hashing import signs
 from models.learner import Learner, Schedule, reproducible
 from models.networks.convolutional import ConvolutionalEncoder
+from models.supervision.anchors import Anchors
 from models.supervision.base import Batch, Lesson, Supervision
 from models.supervision.semi_supervised import SemiSupervised
 from models.supervision.supervised import Supervised
@@ -122,6 +124,34 @@ def test_a_teacher_is_the_average_of_what_it_followed() -> None:
     assert torch.allclose(weights[0], average)
     assert torch.equal(weights[1], first)
     assert not teacher.train().encoder.training
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "dimensions", "temperature"),
+    [(BINARY, 16, 1 / 8), (BINARY, 64, 1 / 8), (BINARY, 144, 1 / 12), (NUMBERS, 144, 1 / 16)],
+)
+def test_cosines_to_anchors_are_divided_by_the_temperature_of_their_kind(
+    descriptor: DescriptorType, dimensions: int, temperature: float
+) -> None:
+    anchors = Anchors(3, lesson(descriptor, dimensions=dimensions), margin=0.2)
+    rows = torch.randn(5, dimensions, generator=torch.Generator().manual_seed(0))
+    near = [[cosine(row, anchor) / temperature for anchor in anchors.anchors] for row in rows]
+    assert torch.allclose(anchors.logits(rows), torch.tensor(near), atol=1e-4)
+
+
+@TWO
+def test_anchors_that_move_stand_about_the_mean_and_those_that_are_left_stay(
+    descriptor: DescriptorType,
+) -> None:
+    anchors = Anchors(4, lesson(descriptor), margin=0.2)
+    before = anchors.anchors.detach().clone()
+    rows = 3 + torch.randn(3, 16, generator=torch.Generator().manual_seed(0))
+    anchors.move(rows)
+    aside = rows - sum(rows) / 3
+    lengths = aside.square().sum(dim=1, keepdim=True).sqrt()
+    wanted = signs(aside) if descriptor is BINARY else aside / lengths
+    assert torch.allclose(anchors.anchors[:3], wanted, atol=1e-6)
+    assert torch.equal(anchors.anchors[3], before[3])
 
 
 def found(teacher: Supervision, learned: ConvolutionalEncoder, told: Batch, binary: bool) -> float:

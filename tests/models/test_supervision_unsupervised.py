@@ -71,6 +71,14 @@ def test_a_pretrained_encoder_is_compared_with_what_it_was(descriptor: Descripto
     assert not any(p.requires_grad for p in teacher.parameters())
 
 
+def test_the_lesson_says_how_sharply_neighbours_are_chosen() -> None:
+    encoder, pixels = drawn(), functional.interpolate(batch(1).images, 16, mode="area").flatten(1)
+    teacher = Unsupervised(replace(lesson(NUMBERS), temperature=0.4))
+    loss, views = teacher(encoder, batch(1))
+    source = pixels - pixels.mean(dim=0)
+    assert torch.allclose(loss, losses.neighbourhoods(views.features, source, 0.4))
+
+
 @pytest.mark.parametrize("method", CLOSED)
 def test_a_head_in_closed_form_computes_what_was_found(method: str) -> None:
     encoder, told = drawn(), batch(0, 96)

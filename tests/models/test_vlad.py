@@ -64,6 +64,16 @@ def test_vlad_is_normalised_word_by_word_and_whole() -> None:
         assert vectors[b].tolist() == pytest.approx(unit(whole))
 
 
+@given(st.integers(0, 99))
+def test_words_of_any_length_are_nearest_by_distance(seed: int) -> None:
+    """As centres are, which lie within the sphere on which local features do."""
+    local, lengths = drawn(seed, 1, 8, 5), drawn(seed + 2, 4, 2)[:, :1].abs() + 0.1
+    words = drawn(seed + 1, 4, 5) * lengths
+    sums = summed(local[0].tolist(), words.tolist(), 1)
+    expected = [x for k in range(4) for x in unit(sums.get(k, [0.0] * 5))]
+    assert vlad(local, words)[0].tolist() == pytest.approx(unit(expected))
+
+
 def test_the_cosine_of_two_vlads_is_the_mean_over_words_that_they_share() -> None:
     local, words = drawn(4, 2, 7, 5), drawn(5, 6, 5)
     one, other = (summed(local[b].tolist(), words.tolist(), 1) for b in range(2))

@@ -37,6 +37,7 @@ def test_a_word_alone_stays_what_it_always_was() -> None:
 
 def test_words_are_fused_in_one_order_whatever_is_said() -> None:
     one, other = read("rmac+gem", gem={"share": 2}), read("gem+rmac", gem={"share": 2})
+    assert list(one) == list(other) == ["gem", "rmac"], "so is the vector, and the plan's digest"
     assert one == other == {
         "gem": {"share": 2.0, "p": 3.0},
         "rmac": {"share": 1.0, "scales": 3, "whiten": False},

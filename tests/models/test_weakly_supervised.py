@@ -117,6 +117,30 @@ def test_the_loss_of_clicks_is_that_of_its_formula_where_nothing_is_left_to_lots
     assert told(features, words, generator()).item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(("descriptor", "weight"), [(REAL, 0.0), (BINARY, 0.1)])
+def test_the_loss_of_wdht_is_that_of_what_its_tags_mean_and_of_bits(
+    descriptor: DescriptorType, weight: float
+) -> None:
+    told = taught("wdht", WORDS, descriptor).hearsay
+    assert isinstance(told, WDHT)
+    features = functional.normalize(torch.randn(5, 16, generator=generator()))
+    targets = losses.tag_target(WORDS, told.vectors, told.rarities)
+    projected = features * 4 @ told.project.weight.T
+    expected = losses.wdht(features * 4, projected, targets, 1.0, weight)
+    assert told(features, WORDS, generator()).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_bits_that_clicks_teach_are_pressed_and_numbers_are_not() -> None:
+    words = torch.tensor([[1.0, 0, 0], [0, 2, 0], [0, 0, 3], [1, 0, 0]])
+    bits, numbers = (taught("clicks", words, kind).hearsay for kind in (BINARY, REAL))
+    assert isinstance(bits, Clicks)
+    assert isinstance(numbers, Clicks)
+    features = functional.normalize(torch.randn(4, 16, generator=generator()))
+    pressed = bits(features, words, generator()) - numbers(features, words, generator())
+    wanted = 0.1 * mean([(abs(4 * float(x)) - 1) ** 2 for x in features.flatten()])
+    assert pressed.item() == pytest.approx(wanted, abs=1e-5)
+
+
 def test_a_picture_of_which_nothing_was_said_teaches_nothing() -> None:
     words = torch.tensor([[1.0, 0, 0], [0, 2, 0], [0, 0, 3], [0, 0, 0]])
     told = taught("clicks", words).hearsay

@@ -57,6 +57,21 @@ def test_epsilon_is_added_to_the_variances() -> None:
     assert white.numpy() == pytest.approx(variances / (variances + 0.5 * variances[0]))
 
 
+def test_a_millionth_of_the_greatest_variance_is_added_where_nobody_says_more() -> None:
+    rows = features(1, dimensions=11)  # variances from 1 to about a millionth
+    variances = principal(rows)[1]
+    white = pca_whitening(rows)(rows).var(dim=0, correction=0)
+    wanted = variances / (variances + 1e-6 * variances[0])
+    assert float(wanted[-1]) < 0.7
+    assert white.numpy() == pytest.approx(wanted.numpy(), rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_variance_is_negative_where_there_is_none(seed: int) -> None:
+    rows = features(seed)[:, :2] @ features(seed + 1)[:2].repeat(1, 2)
+    assert (principal(rows)[1] >= 0).all()
+
+
 def test_cut_dimensions_are_the_least_ones() -> None:
     whole, cut = pca_whitening(features(2)), pca_whitening(features(2), 2)
     assert torch.equal(cut.matrix, whole.matrix[:2])

@@ -13,7 +13,7 @@ from models.pixels import Transform
 from models.supervision.base import Batch, Lesson
 from models.supervision.supervised import Supervised
 from tasks.training import train
-from tasks.training.everything import Everything
+from tasks.training.everything import Everything, some
 from tasks.training.group import Group
 from tasks.training.selection import Wanted, selected
 from tasks.training.train import load_encoder
@@ -67,6 +67,49 @@ def test_what_workers_see_of_all_pictures_adds_up(
             everything.pooled(encoder)
             torch.testing.assert_close(group.told[0][good > 0], whole[good > 0])
     assert torch.equal(sum(parts[1:], parts[0]), (whole.abs().sum(dim=1) > 0).float())
+
+
+@pytest.mark.parametrize(("most", "each"), [(120, 3), (125, 3), (45, 1), (4000, 16)])
+def test_of_each_picture_as_many_local_features_are_drawn_as_there_is_room_for(
+    store: Store, version: int, most: int, each: int
+) -> None:
+    torch.manual_seed(0)
+    encoder = ConvolutionalEncoder(16, width=4).train()
+    shown = pictures(store, version)
+    everything = Everything(shown, CPU, 7, Group())
+    found = everything.local(encoder, encoder.pool, most, seed=0)
+    assert encoder.training
+    assert torch.equal(found, everything.local(encoder, encoder.pool, most, seed=0))
+    with torch.no_grad():
+        pixels = torch.cat([part.pixels for part in shown.each_once(99)]).float() / 255
+        cells = encoder.pool.samples(encoder.eval().maps(pixels))  # (39, 16, 16)
+    assert found.shape == (39 * each, 16)
+    ways = set()
+    for mine, theirs in zip(found.view(39, each, 16), cells, strict=True):
+        which = [int((theirs - one).abs().sum(dim=1).argmin()) for one in mine]
+        ways.add(tuple(which))
+        assert torch.allclose(theirs[which], mine, atol=1e-5)
+        assert len(set(which)) == each
+    assert len(ways) > 7, "a picture's own lots"
+    assert not encoder.pool._forward_pre_hooks, "nobody listens any more"
+    if each < 16:
+        assert not torch.equal(found, everything.local(encoder, encoder.pool, most, seed=1))
+
+
+def test_of_more_pictures_than_there_is_room_for_some_give_one_local_feature_each(
+    store: Store, version: int
+) -> None:
+    torch.manual_seed(0)
+    encoder, shown = ConvolutionalEncoder(16, width=4), pictures(store, version)
+    everything, rows = Everything(shown, CPU, 7, Group()), some(40, 10, 3)
+    found = everything.local(encoder, encoder.pool, 10, seed=3)
+    good = [row for row in rows.tolist() if row not in shown.bad]
+    assert len(found) == len(good)
+    with torch.no_grad():
+        pixels = torch.cat([part.pixels for part in shown.each_once(99, rows)]).float() / 255
+        cells = encoder.pool.samples(encoder.eval().maps(pixels))
+    for one, theirs in zip(found, cells, strict=True):
+        assert float((theirs - one).abs().sum(dim=1).min()) < 1e-4
 
 
 def test_a_step_goes_no_farther_than_it_is_clipped() -> None:

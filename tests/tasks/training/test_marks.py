@@ -56,6 +56,19 @@ def test_a_vocabulary_holds_the_most_frequent_words_alone() -> None:
     assert marks.counts.tolist() == [2, 1, 1, 0, 1]
 
 
+def test_of_words_that_as_many_rows_say_the_first_by_name_are_known() -> None:
+    assert Marks.of(column([["ba"], ["ca"], ["ab"]]), 2).names == ["ab", "ba"]
+
+
+def test_marks_of_a_column_in_parts_are_those_of_the_whole() -> None:
+    said = [["b"], [], ["a", "b"], ["c"], []]
+    parts = pa.chunked_array([pa.array(said[n : n + 2], pa.list_(pa.string())) for n in (0, 2, 4)])
+    whole, found = Marks.of(column(said)), Marks.of(parts)
+    assert found.names == whole.names
+    assert torch.equal(found.dense(np.arange(5)), whole.dense(np.arange(5)))
+    assert len(Marks.of(parts.slice(0, 0))) == 0
+
+
 def test_a_word_that_one_row_says_often_is_a_word_of_one_row() -> None:
     marks = Marks.of(column([["sea"] * 9, ["sky"], ["sky", "sky"], ["sand"], ["sand"]]), 2, 2)
     assert marks.names == ["sand", "sky"]

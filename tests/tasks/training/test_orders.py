@@ -57,8 +57,11 @@ def test_mixed_steps_are_a_quarter_of_rows_with_a_class() -> None:
     classes = [3] * 3 + [-1] * 29
     for step in steps("mixed", classes, 8):
         assert [classes[row // 10] for row in step] == [3, 3] + [-1] * 6
-    whole = np.concatenate(steps("mixed", [0] * 16, 8))
-    assert sorted(whole) == [row * 10 for row in range(16)]
+    for step in steps("mixed", classes, 12):
+        assert [classes[row // 10] for row in step] == [3] * 3 + [-1] * 9
+    for one in (0, -1):  # where all have one, and where nobody has
+        whole = np.concatenate(steps("mixed", [one] * 16, 8))
+        assert sorted(whole) == [row * 10 for row in range(16)]
 
 
 @given(st.integers(2, 6), st.integers(2, 5), st.integers(2, 9), st.integers(0, 5))

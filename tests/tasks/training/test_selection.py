@@ -3,10 +3,12 @@
 import hashlib
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.manifest import manifest
 from data.store import Store
 from tasks.measuring.queries import fingerprints
 from tasks.training.selection import Wanted, held_out, selected
@@ -69,6 +71,38 @@ def test_no_query_of_a_night_without_a_split_chooses_the_epoch(store: Store, ver
     assert not np.isin(fingerprints(held.rows["digest"]), asked).any()
 
 
+def test_a_copy_of_which_no_split_is_said_may_be_a_query_too(store: Store, draw: Draw) -> None:
+    splits = ["train"] * 20 + [None] * 20
+    version = fill(store, [draw(n % 20) for n in range(40)], [["c"]] * 40, splits)  # type: ignore[arg-type]
+    chosen = selected(store, "toy", version, Wanted())
+    assert (len(chosen), chosen.split) == (20, "train")
+    assert chosen.elsewhere.all()
+
+
+def test_pictures_come_by_shard_and_offset_and_the_first_key_speaks_for_its_copies(
+    store: Store, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In whatever order a manifest lists its rows; every third picture has a copy."""
+    labels = [[f"c{n}"] for n in range(60)]
+    version = fill(store, [draw(n % 45) for n in range(60)], labels)
+    table = manifest(store, "toy").open(version).to_table()
+    backwards = table.take(pa.array(range(len(table)))[::-1])
+
+    class Manifest:
+        def open(self, version: int) -> "Manifest":
+            return self
+
+        def to_table(self, columns: list[str], **said: str) -> pa.Table:
+            return backwards.select(columns)
+
+    monkeypatch.setattr("tasks.training.selection.manifest", lambda *_: Manifest())
+    rows = selected(store, "toy", version, Wanted(labels="all")).rows.to_pylist()
+    places = [(row["shard"], row["offset"]) for row in rows]
+    assert len(set(places)) == 45
+    assert places == sorted(places)
+    assert {row["key"]: row["labels"] for row in rows} == {f"{n:03d}": labels[n] for n in range(45)}
+
+
 def test_marks_stay_with_their_pictures(store: Store, mixed: int) -> None:
     chosen = selected(store, "toy", mixed, Wanted(labels="all"))
     said = {row["digest"]: row["labels"][0] for row in chosen.rows.to_pylist()}
@@ -128,3 +162,17 @@ def test_a_share_that_leaves_nothing_is_refused(store: Store, version: int) -> N
         chosen.parted(1e-6)
     with pytest.raises(ValueError, match="holds out 40 of 40"):
         chosen.parted(0.999999)
+
+
+@pytest.mark.parametrize("held", [1, 2, 38, 39])
+def test_two_pictures_are_needed_on_both_sides(store: Store, version: int, held: int) -> None:
+    chosen = selected(store, "toy", version, Wanted())
+    numbers = sorted(int(digest, 16) / 2**256 for digest in chosen.digests)
+    share = 1 - (numbers[39 - held] + numbers[40 - held]) / 2
+    if held in (1, 39):
+        with pytest.raises(ValueError, match=f"holds out {held} of 40 pictures, and two are need"):
+            chosen.parted(share)
+        return
+    learned, kept = chosen.parted(share)
+    assert kept is not None
+    assert (len(learned), len(kept)) == (40 - held, held)

@@ -91,3 +91,11 @@ def test_batches_carry_the_codes_of_the_sentences_that_were_drawn(
     assert firsts.sentences is not None
     wanted = vocabulary.codes(chosen.sentences.drawn(firsts.rows))
     assert firsts.sentences.tolist() == wanted.tolist()
+
+
+def test_which_sentence_is_drawn_does_not_follow_from_the_order_of_the_pictures() -> None:
+    """An epoch's order has lots of its own, of the same seed."""
+    said = sentences([[str(n) for n in range(1000)]] * 50)
+    found = [int(text) for text in said.drawn(np.arange(50), (3, 4))]
+    order = np.random.default_rng((3, 4)).random(50)
+    assert found != [int(lot * 1000) for lot in order]

@@ -14,7 +14,7 @@ from data.adapters.png import png
 from data.store import Store
 from models.bit_selection import worth
 from tasks.training import train
-from tasks.training.shorten import shorten
+from tasks.training.shorten import _alike, shorten
 from tasks.training.train import TrainPlan, load_encoder
 from tests.tasks.training.courses import Draw, fill, plan
 
@@ -61,6 +61,23 @@ def test_a_shorter_code_begins_a_longer_one_and_both_have_one_training(
     assert np.array_equal(made[1], made[2][:, told_short["order"][:16]])
     assert train.train(store, "toy", version, wanted[0]) == short
     assert train.train(store, "toy", version, wanted[0], again=True) == short
+
+
+@pytest.mark.parametrize(("count", "near"), [(3, 2), (30, 2), (50, 2), (70, 4)])
+def test_without_labels_those_are_alike_of_whom_one_is_near_the_other(
+    count: int, near: int
+) -> None:
+    """A twentieth of all, the picture itself among them, and one other at least."""
+    features = torch.randn(count, 6, generator=torch.Generator().manual_seed(count))
+    features = torch.nn.functional.normalize(features)
+    found = _alike(features, None, np.arange(count))
+    nearest = []
+    for one in features.tolist():
+        apart = [float(np.dot(one, other)) for other in features.tolist()]
+        nearest.append(sorted(range(count), key=lambda n: -apart[n])[:near])
+    for i in range(count):
+        for j in range(count):
+            assert bool(found[i, j]) == (i == j or j in nearest[i] or i in nearest[j])
 
 
 def test_bits_drawn_by_lot_have_the_same_training_and_are_worth_less(

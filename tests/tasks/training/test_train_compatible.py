@@ -74,17 +74,21 @@ def test_of_pictures_that_cannot_be_decoded_the_older_encoder_says_nothing(
     torch.testing.assert_close(prototypes, wanted)
 
 
-def test_sketches_are_learned_from_where_the_plan_has_some(store: Store, version: int) -> None:
-    older = train.train(store, "toy", version, plan())
-    plain, drawn = (plan(compatible_with=older, sketches=share) for share in (0.0, 1.0))
-    assert train.train(store, "toy", version, plain) != train.train(store, "toy", version, drawn)
-
-
 def test_training_again_ends_with_the_same_bits(store: Store, version: int) -> None:
     older = train.train(store, "toy", version, plan())
     wanted = plan(compatible_with=older, width=4)
     digest = train.train(store, "toy", version, wanted)
     assert train.train(store, "toy", version, wanted, again=True) == digest
+
+
+@pytest.mark.parametrize("changes", [{"sketches": 0.5}, {"change": 0.1}], ids=str)
+def test_views_are_changed_as_the_plan_says(
+    store: Store, version: int, changes: dict[str, Any]
+) -> None:
+    older = train.train(store, "toy", version, plan(epochs=0))
+    wanted: dict[str, Any] = {"compatible_with": older, "width": 4, "epochs": 1}
+    digests = [train.train(store, "toy", version, plan(**wanted | one)) for one in ({}, changes)]
+    assert digests[0] != digests[1]
 
 
 @pytest.mark.parametrize(

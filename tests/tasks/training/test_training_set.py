@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.store import Store
 from models.pixels import Transform
+from tasks.training import training_set
 from tasks.training.selection import Wanted, selected
 from tasks.training.training_set import Rows, Share, TrainingSet
 from tests.tasks.training.courses import Draw, fill, plan
@@ -124,3 +127,48 @@ def test_copies_count_once_and_pictures_without_labels_not_at_all(store: Store, 
     version = fill(store, contents, [[] if n % 6 == 5 else [f"c{n % 2}", "all"] for n in range(12)])
     assert len(pictures(store, version, 1 << 20)) == 5
     assert len(pictures(store, version, 1 << 20, labels="none")) == 6
+
+
+@pytest.mark.parametrize("memory", [1000 * ROOM, 2 * ROOM])
+def test_a_label_that_is_said_twice_of_a_picture_is_its_label_once(
+    store: Store, draw: Draw, memory: int
+) -> None:
+    labels = [["a", "a"], ["a", "b"], ["b"], ["b", "b", "b"]]
+    rows = pictures(store, fill(store, [draw(n) for n in range(4)], labels), memory)
+    rows.prepare(lambda done, total: None)
+    (some,) = rows.batches(0, 0, 4, Share())
+    assert some.targets is not None
+    found = {row: target for row, target in zip(some.rows, some.targets.tolist(), strict=True)}
+    said = rows.chosen.rows["labels"].to_pylist()
+    assert found == {n: [float("a" in one), float("b" in one)] for n, one in enumerate(said)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 40), st.integers(1, 9)), max_size=20))
+def test_runs_are_read_at_once_that_are_near_and_not_too_long(
+    drawn: list[tuple[int, int, int]],
+) -> None:
+    """Cut where a shard ends, the gap is wider than 5 or the run would pass 30 bytes."""
+    shards, gaps, lengths = (list(column) for column in zip(*drawn, strict=True)) if drawn else (
+        [], [], []
+    )  # fmt: skip
+    shards = sorted(shards)
+    ends = np.cumsum(np.array(gaps, np.int64) + np.array(lengths, np.int64))
+    offsets = ends - np.array(lengths, np.int64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_set, "GAP_BYTES", 5)
+        patch.setattr(training_set, "READ_BYTES", 30)
+        every = np.arange(len(drawn))
+        runs = [
+            run.tolist() for run in training_set._runs(every, shards, offsets, np.array(lengths))
+        ]
+    wanted: list[list[int]] = []
+    for row in range(len(drawn)):
+        before = wanted[-1] if wanted else []
+        near = (
+            bool(before)
+            and shards[before[-1]] == shards[row]
+            and offsets[row] - ends[before[-1]] <= 5
+            and ends[row] - offsets[before[0]] <= 30
+        )
+        wanted = [*wanted[:-1], [*before, row]] if near else [*wanted, [row]]
+    assert runs == wanted

@@ -7,22 +7,26 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from data.store import Store
 from data.taxonomy import Supervision
+from models.composition import Whitening
 from models.networks.base import Encoder
 from models.networks.convolutional import ConvolutionalEncoder
+from models.networks.heads import WhiteningHead
 from models.supervision import SUPERVISIONS
 from models.supervision.base import Gallery, Lesson
 from models.supervision.supervised import Supervised
-from models.whitening import principal
+from models.whitening import learned_whitening, pca_whitening, principal
 from tasks.training import train
 from tasks.training.everything import Everything
 from tasks.training.group import Group
+from tasks.training.marks import Marks
 from tasks.training.selection import Wanted, selected
 from tasks.training.train import TrainPlan, load_encoder
 from tasks.training.training_set import TrainingSet
-from tasks.training.whiten import head_of, matching
+from tasks.training.whiten import head_of, matching, whiten
 from tests.tasks.training.courses import Draw, fill, plan
 
 
@@ -97,6 +101,30 @@ def test_pairs_are_of_one_class_and_each_picture_has_one(classes: list[int], see
     expected = {n for n, one in enumerate(classes) if one >= 0 and classes.count(one) > 1}
     assert set(pairs.ravel().tolist()) == expected
     assert np.array_equal(matching(rows, seed), pairs)
+
+
+@pytest.mark.parametrize(("kind", "paired"), [("none", 32), ("none", 30), ("pca", 32)])
+def test_a_head_that_only_whitens_learns_from_pairs_where_there_are_enough(
+    kind: Whitening, paired: int
+) -> None:
+    """Four a dimension, of eight; what could not be decoded is a row of zeros, and no partner."""
+    encoder = ConvolutionalEncoder(4, width=2)
+    encoder.head = head = WhiteningHead(8, 4)
+    pooled = torch.randn(43, 8, generator=torch.Generator().manual_seed(0)).abs()
+    pooled[[0, 5]] = 0
+    good = np.flatnonzero(pooled.sum(dim=1).numpy())
+    classes = np.arange(43) + 100
+    classes[good[:paired]] = np.arange(paired) // 2
+    classes[[0, 5]] = 0
+    marks = Marks([str(n) for n in range(143)], np.arange(44), classes.astype(np.int32))
+    whiten(encoder, pooled, kind, marks, seed=1)
+    unit = functional.normalize(pooled[good])
+    pairs = torch.from_numpy(matching(classes[good], 1))
+    learns = kind == "none" and paired == 32
+    found = learned_whitening(unit, pairs, 4) if learns else pca_whitening(unit, 4)
+    assert torch.equal(head.matrix, found.matrix)
+    assert torch.equal(head.mean, found.mean)
+    assert encoder.dimensions == 4
 
 
 def test_there_is_an_end_to_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
