@@ -39,6 +39,9 @@ WAYS: Final = (
     "after",
 )
 
+BY_KIND: Final = "0.125 binary, else 0.0625"
+"""The temperature of what points at anchors, as the page says it."""
+
 
 def teachings() -> list[list[Any]]:
     """The supervisions as lines under `TEACHINGS`."""
@@ -52,7 +55,8 @@ def ways() -> list[list[Any]]:
     """The methods of all supervisions as lines under `WAYS`."""
     return [
         [word, name, ", ".join(way.descriptors), _steps(way.batches, way.closed_form),
-         _number(way.temperature), _number(way.margin), way.about, way.cite]
+         BY_KIND if way.anchors else _number(way.temperature), _number(way.margin),
+         way.about, way.cite]
         for word, one in SUPERVISIONS.items()
         for name, way in one.methods.items()
     ]  # fmt: skip
@@ -121,6 +125,7 @@ def facts() -> dict[str, Any]:
                         "batches": way.batches,
                         "closed_form": way.closed_form,
                         "reads": way.reads,
+                        "anchors": way.anchors,
                         "temperature": way.temperature,
                         "margin": way.margin,
                     }
@@ -186,7 +191,7 @@ def page(measured: Mapping[str, Any] | None = None) -> str:
                 "## Their methods",
                 "Of the methods that suit a descriptor the first is the default. Temperature and "
                 "margin are those of the loss where a recipe names none; a dash says that it has "
-                "none, or one that hangs on the descriptor.",
+                "none, and a recipe that names one is refused.",
                 _markdown(WAYS, ways()),
                 "## Networks",
                 _markdown(BUILDS, builds()),

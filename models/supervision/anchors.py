@@ -7,6 +7,7 @@ from torch.nn import functional
 from models import hashing, losses
 from models.losses.terms import cosines
 from models.supervision.base import Lesson
+from models.supervision.constants import chosen
 
 
 class Anchors(nn.Module):
@@ -16,13 +17,13 @@ class Anchors(nn.Module):
         count: C.
         lesson: its temperature is what cosines are divided by: by default 1/8 for bits
             (1 / sqrt(K) from 64 of them on, Hoe et al., "OrthoHash", 2021), 1/16 for numbers.
-        margin: of the right class, where the lesson has none.
+        margin: of the right class, where the lesson says none.
     """
 
     anchors: torch.Tensor
     """(C, D)."""
 
-    def __init__(self, count: int, lesson: Lesson, margin: float) -> None:
+    def __init__(self, count: int, lesson: Lesson, margin: float | None) -> None:
         super().__init__()
         dimensions = lesson.dimensions
         self.binary = lesson.binary
@@ -33,8 +34,8 @@ class Anchors(nn.Module):
         else:
             self.anchors = nn.Parameter(words / dimensions**0.5)
             own = 1 / 16
-        self.temperature = own if lesson.temperature is None else lesson.temperature
-        self.margin = margin if lesson.margin is None else lesson.margin
+        self.temperature = chosen(lesson.temperature, own)
+        self.margin = chosen(lesson.margin, margin)
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """How likely each class is by FEATURES (B, D), (B, C) float32 at least."""

@@ -25,17 +25,15 @@ class Method:
         cite: author, title, year of the paper.
         descriptors: for which it is made.
         batches: how it wants the pictures of a step chosen.
-        closed_form: it learns nothing by steps, but finds the head when all pictures have been
-            looked at; then no epochs are needed.
+        closed_form: it learns by no steps, but finds the head of all pictures: no epochs needed.
         needs_term: it has no loss, and asks of the network one of its own.
         reads: it learns from whole sentences, and teaches a tower for text beside the encoder.
-        codes: it learns the codes of the pictures themselves, beside the encoder that makes those
-            of others.
+        codes: it learns the pictures' codes themselves, beside the encoder, which makes others'.
         renewed: before each epoch it finds its own targets of the pictures that it learns from, so
             that those of others are not known, and losses of two epochs say nothing of each other.
-        temperature: of its loss, unless a recipe says another; None: it has none, or one that
-            hangs on the descriptor.
-        margin: likewise.
+        anchors: its features point at `Anchors`, whose temperature hangs on the descriptor.
+        temperature: of its loss, unless a recipe says another; None: none, or that of anchors.
+        margin: of its loss, unless a recipe says another; None: it has none.
     """
 
     about: str
@@ -47,8 +45,13 @@ class Method:
     reads: bool = False
     codes: bool = False
     renewed: bool = False
+    anchors: bool = False
     temperature: float | None = None
     margin: float | None = None
+
+    def has(self, number: str) -> bool:
+        """Whether its loss has a NUMBER, temperature or margin, for a recipe to choose."""
+        return getattr(self, number) is not None or (self.anchors and number == "temperature")
 
 
 LABELS: Final[Mapping[str, Method]] = {
@@ -264,11 +267,15 @@ SOME_LABELS: Final[Mapping[str, Method]] = {
         cite="Sohn et al., FixMatch: Simplifying Semi-Supervised Learning with Consistency "
         "and Confidence, 2020",
         batches="mixed",
+        anchors=True,
+        margin=0.2,
     ),
     "mean_teacher": Method(
         about="The same, and an average of the encoder answers for the weak view.",
         cite="Tarvainen, Valpola, Mean Teachers are Better Role Models, 2017",
         batches="mixed",
+        anchors=True,
+        margin=0.2,
     ),
 }
 """Of a few class labels and many pictures without."""
@@ -280,6 +287,8 @@ CLUSTERS: Final[Mapping[str, Method]] = {
         cite="Caron, Bojanowski, Joulin, Douze, Deep Clustering for Unsupervised Learning "
         "of Visual Features, 2018",
         renewed=True,
+        anchors=True,
+        margin=0.0,
     ),
     "swav": Method(
         about="Each of two views is to tell the cluster of the other; all are used alike.",

@@ -44,7 +44,7 @@ class PseudoSupervised(Supervision):
             self.prototypes = nn.Parameter(words / lesson.dimensions**0.5)
             self.temperature = chosen(lesson.temperature, CLUSTERS["swav"].temperature)
             return
-        self.anchors = Anchors(self.clusters, lesson, margin=0.0)
+        self.anchors = Anchors(self.clusters, lesson, CLUSTERS["deepcluster"].margin)
         self.register_buffer("cluster", torch.full((lesson.pictures,), ALONE))
 
     cluster: torch.Tensor

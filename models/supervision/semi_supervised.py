@@ -8,6 +8,7 @@ from models import losses
 from models.networks.base import Encoder
 from models.supervision.anchors import Anchors
 from models.supervision.base import Batch, Lesson, Supervision, Taught
+from models.supervision.methods import SOME_LABELS
 from models.supervision.teacher import Teacher
 
 SURE: Final = 0.95
@@ -34,8 +35,9 @@ class SemiSupervised(Supervision):
                 f"{len(lesson.classes)}. Choose self_supervised, which needs none."
             )
         self.changes = lesson.changes
-        self.anchors = Anchors(len(lesson.classes), lesson, margin=0.2)
-        self.averages = lesson.method == "mean_teacher"
+        method = lesson.method or next(iter(SOME_LABELS))
+        self.anchors = Anchors(len(lesson.classes), lesson, SOME_LABELS[method].margin)
+        self.averages = method == "mean_teacher"
         self.teacher: Teacher | None = None
 
     def begin(self, encoder: Encoder) -> None:

@@ -30,6 +30,7 @@ def check(plan: "TrainPlan") -> None:
             f"{plan.batch}, must be a multiple of each, {plan.each}."
         )
     _check_together(plan)
+    _check_numbers(plan)
     composition.check_whitening(plan.supervision, plan.descriptor, plan.pooled_by, plan.whitening)
     composition.check_learned_bits(
         plan.network, plan.descriptor, plan.learned_bits, plan.dimensions, plan.looks
@@ -75,6 +76,31 @@ def _check_together(plan: "TrainPlan") -> None:
         raise ValueError(
             f"bits_by: {plan.bits_by} says which of the learned bits are kept, and all of them "
             "are: set learned_bits, of which dimensions are kept, or leave bits_by out."
+        )
+
+
+def _check_numbers(plan: "TrainPlan") -> None:
+    """Return if the loss that PLAN learns by has the numbers that it is told.
+
+    Raises:
+        ValueError: it has not; says which would.
+    """
+    by_another = bool(plan.compatible_with) and plan.compatible_by == "descriptors"
+    teaching = SUPERVISIONS[plan.supervision]
+    if plan.temperature is not None and by_another:
+        raise ValueError(
+            f"temperature: {plan.temperature:g} divides no cosine where compatible_by is "
+            "descriptors: leave it out."
+        )
+    for number, said in (("temperature", plan.temperature), ("margin", plan.margin)):
+        if said is None or by_another or plan.way.has(number):
+            continue
+        suitable = teaching.methods_for(plan.descriptor)
+        able = " or ".join(word for word in suitable if teaching.methods[word].has(number))
+        other = f", or set method: {able}" if able else ""
+        raise ValueError(
+            f"{number}: {said:g} is a number of a loss, and that of {plan.way_name} has none: "
+            f"leave it out{other}."
         )
 
 

@@ -30,6 +30,18 @@ REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
         "leave validation out, or set method: swav",
         {"validation": 0.0},
     ),
+    ({"method": "moco", "margin": 0.3}, "that of moco has none: leave it out.", {"margin": None}),
+    (
+        {"supervision": "unsupervised", "descriptor": "binary", "temperature": 0.2},
+        "that of bihalf has none: leave it out, or set method: mutual_neighbours",
+        {"method": "mutual_neighbours"},
+    ),
+    (
+        {"supervision": "pseudo_supervised", "method": "swav", "margin": 0.3},
+        "leave it out, or set method: deepcluster",
+        {"method": "deepcluster", "temperature": 0.2},
+    ),
+    (FITS | {"temperature": 0.2}, "divides no cosine", {"temperature": None, "margin": 0.3}),
     ({"sketches": 0.3, "see": "edges"}, "would draw drawings: leave one", {"sketches": 0.0}),
     ({"descriptor": "binary", "bits_by": "lot"}, "set learned_bits", {"learned_bits": 24}),
     (BITS | {"learned_bits": 0, "bits_by": "lot"}, "leave bits_by out", {"bits_by": "worth"}),
