@@ -13,6 +13,7 @@ from models.descriptors import DESCRIPTORS
 from models.descriptors.quantised import Quantised
 from models.networks import NETWORKS
 from models.supervision import SUPERVISIONS
+from models.supervision.methods import LABELS, Method
 
 RESULTS: Final = "benchmarks/results/taxonomy.json"
 """Where the outcomes of the taxonomy's benchmark are kept in a checkout."""
@@ -39,9 +40,6 @@ WAYS: Final = (
     "after",
 )
 
-BY_KIND: Final = "0.125 binary, else 0.0625"
-"""The temperature of what points at anchors, as the page says it."""
-
 
 def teachings() -> list[list[Any]]:
     """The supervisions as lines under `TEACHINGS`."""
@@ -55,8 +53,7 @@ def ways() -> list[list[Any]]:
     """The methods of all supervisions as lines under `WAYS`."""
     return [
         [word, name, ", ".join(way.descriptors), _steps(way.batches, way.closed_form),
-         BY_KIND if way.anchors else _number(way.temperature), _number(way.margin),
-         way.about, way.cite]
+         _temperature(way), _number(way.margin), way.about, way.cite]
         for word, one in SUPERVISIONS.items()
         for name, way in one.methods.items()
     ]  # fmt: skip
@@ -284,6 +281,14 @@ def _options(kind: type[Plan]) -> list[str]:
 
 def _steps(batches: str, closed_form: bool) -> str:
     return "none: found in closed form" if closed_form else batches
+
+
+def _temperature(way: Method) -> str:
+    """Of the loss of WAY; at anchors that of OrthoHash, or of ArcFace where no bits are kept."""
+    if not way.anchors:
+        return _number(way.temperature)
+    bits, numbers = (_number(LABELS[word].temperature) for word in ("orthohash", "arcface"))
+    return f"{bits} binary, else {numbers}"
 
 
 def _number(constant: float | None) -> str:
