@@ -85,15 +85,16 @@ def _check_numbers(plan: "TrainPlan") -> None:
     Raises:
         ValueError: it has not; says which would.
     """
-    by_another = bool(plan.compatible_with) and plan.compatible_by == "descriptors"
+    if plan.compatible_with and plan.compatible_by == "descriptors":  # whose margin is its own
+        if plan.temperature is not None:
+            raise ValueError(
+                f"temperature: {plan.temperature:g} divides no cosine where compatible_by is "
+                "descriptors: leave it out."
+            )
+        return
     teaching = SUPERVISIONS[plan.supervision]
-    if plan.temperature is not None and by_another:
-        raise ValueError(
-            f"temperature: {plan.temperature:g} divides no cosine where compatible_by is "
-            "descriptors: leave it out."
-        )
     for number, said in (("temperature", plan.temperature), ("margin", plan.margin)):
-        if said is None or by_another or plan.way.has(number):
+        if said is None or plan.way.has(number):
             continue
         suitable = teaching.methods_for(plan.descriptor)
         able = " or ".join(word for word in suitable if teaching.methods[word].has(number))
