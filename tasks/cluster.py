@@ -125,7 +125,8 @@ def _await_head(address: str) -> None:
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+            left = max(0.1, until - time.monotonic())
+            socket.create_connection((host.strip("[]"), int(port)), left).close()
             return
         except (OSError, OverflowError) as error:
             if time.monotonic() >= until:
