@@ -151,7 +151,7 @@ class Term(nn.Module, ABC):
 
 @contextmanager
 def drawn_from(seed: int) -> Iterator[None]:
-    """Within it weights are drawn from SEED; the random state outside is left as it was."""
+    """Within it torch's own lots come from SEED; the random state outside is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
